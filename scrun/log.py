@@ -23,18 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG, DEBUG2, DEBUG3, DEBUG4, DEBUG5 = range(10)
-NAMES = [
-    "quiet",
-    "fatal",
-    "error",
-    "info",
-    "verbose",
-    "debug",
-    "debug2",
-    "debug3",
-    "debug4",
-    "debug5",
-]
+NAMES = (
+    *("quiet", "fatal", "error", "info", "verbose"),
+    *("debug", "debug2", "debug3", "debug4", "debug5"),
+)  # a name's position is its level
 VARIABLES = {
     "stderr": "SCRUN_STDERR_DEBUG",
     "file": "SCRUN_FILE_DEBUG",
