@@ -1,1 +1,1 @@
-"""scrun: an OCI runtime that runs containers as Slurm jobs. Nothing here: every start pays for it."""
+"""scrun: an OCI runtime that runs containers as Slurm jobs. Every start pays for this file."""
