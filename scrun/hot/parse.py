@@ -55,7 +55,7 @@ def parse(argv: list[str]) -> Command | None:
     ignored: list[str] = []
     words = argv[::-1]  # a stack: pop() is the next word
     while words and words[-1].startswith("-"):
-        if not _take(words, GLOBAL, globals, ignored):
+        if not take_option(words, GLOBAL, globals, ignored):
             return None
     name = words.pop() if words else ""
     verb = VERBS.get(name)
@@ -69,7 +69,7 @@ def parse(argv: list[str]) -> Command | None:
             operands += words[::-1]
             break
         if word.startswith("-") and word != "-":
-            if not _take(words, verb.options, options, ignored):
+            if not take_option(words, verb.options, options, ignored):
                 return None
         else:
             operands.append(words.pop())
@@ -78,13 +78,18 @@ def parse(argv: list[str]) -> Command | None:
     return Command(name, globals, options, operands, ignored)
 
 
-def _take(
+def take_option(
     words: list[str],
     table: tuple[Option, ...],
     values: dict[str, Value],
     ignored: list[str],
 ) -> bool:
-    """Take one option (one word, or two) off the stack; False when it is not a plain one."""
+    """Take one option (one word, or two) off the stack of words; False when it is not plain.
+
+    Not plain: not in ``table``, without its value, with a bad one, or a request for help. Words are
+    in reverse, and those taken are gone either way. ``values`` gets the value by the option's key,
+    ``ignored`` the spelling of an option that has none.
+    """
     word = words.pop()
     given: str | None = None
     if word.startswith("--"):
