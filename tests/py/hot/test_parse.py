@@ -1,0 +1,82 @@
+"""What engines send, as the hot parser takes it, and what it leaves to click."""
+
+from __future__ import annotations
+
+import pytest
+
+from scrun.hot.parse import parse
+
+
+def test_create_as_podman_sends_it() -> None:
+    line = "create --bundle /b --pid-file /p --console-socket /c web"
+    command = parse(["--log-format=json", "--log", "/l", *line.split()])
+    assert command is not None
+    assert command.verb == "create"
+    assert command.globals == {"log_format": "json", "log": "/l"}
+    assert command.options == {"bundle": "/b", "pid_file": "/p", "console_socket": "/c"}
+    assert command.operands == ["web"]
+
+
+def test_create_as_docker_sends_it() -> None:
+    line = "--root /r --log /l --log-format json --systemd-cgroup"
+    command = parse([*line.split(), "create", "--bundle=/b", "--no-pivot", "x"])
+    assert command is not None
+    assert command.globals == {"root": "/r", "log": "/l", "log_format": "json"}
+    assert command.options == {"bundle": "/b"}
+    assert command.ignored == ["--systemd-cgroup", "--no-pivot"]
+
+
+@pytest.mark.parametrize("line", ["kill --all web 9", "kill web 9 --all", "kill -a web 9"])
+def test_kill_with_its_option_anywhere(line: str) -> None:
+    command = parse(line.split())
+    assert command is not None
+    assert command.options == {"all": True}
+    assert command.operands == ["web", "9"]
+
+
+@pytest.mark.parametrize(
+    ("line", "number"),
+    [
+        ("create --preserve-fds 2 web", "2"),
+        ("create --preserve-fds=2 web", "2"),
+        ("create --preserve-fds web", ""),
+        ("create --preserve-fds 7", ""),
+    ],
+)
+def test_preserve_fds_with_and_without_a_number(line: str, number: str) -> None:
+    command = parse(line.split())
+    assert command is not None
+    assert command.options == {"preserve_fds": number}
+    assert len(command.operands) == 1
+
+
+@pytest.mark.parametrize(("line", "count"), [("-v", 1), ("-vvv", 3), ("-v --verbose", 2)])
+def test_verbose_is_counted(line: str, count: int) -> None:
+    command = parse([*line.split(), "state", "web"])
+    assert command is not None
+    assert command.globals["verbose"] == count
+
+
+@pytest.mark.parametrize(("word", "value"), [("--force", True), ("--force=false", False)])
+def test_flags_in_the_spelling_of_go(word: str, value: bool) -> None:
+    command = parse(["delete", word, "web"])
+    assert command is not None
+    assert command.options == {"force": value}
+
+
+def test_an_identifier_after_two_hyphens() -> None:
+    command = parse(["state", "--", "-web"])
+    assert command is not None
+    assert command.operands == ["-web"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("", "--help", "--version", "-V", "-?", "state", "state a b", "kill a b c", "--nonsense"),
+        *("state --nonsense a", "frob a", "--root", "create --bundle", "delete --force=perhaps a"),
+        *("state --help", "create --preserve-fds=x a", "lua which verbs.kill"),
+    ],
+)
+def test_help_and_mistakes_are_left_to_click(line: str) -> None:
+    assert parse(line.split()) is None
