@@ -7,6 +7,7 @@ help and their mistakes are explained here while their arguments mean the same t
 from __future__ import annotations
 
 import difflib
+import re
 from typing import Any
 
 import click
@@ -16,8 +17,18 @@ from scrun.cli.lua_tools import lua
 from scrun.cli.version import format_version
 from scrun.entry import run
 from scrun.errors import ScrunError, UsageError
-from scrun.hot.options import COUNT, FLAG, GLOBAL, HELP, OPTIONAL, VERBS, VERSION, Option, Verb
-from scrun.hot.options import find_option as find
+from scrun.hot.options import (
+    COUNT,
+    FLAG,
+    GLOBAL,
+    HELP,
+    OPTIONAL,
+    VERBS,
+    VERSION,
+    Option,
+    Verb,
+    find_option,
+)
 from scrun.hot.parse import Command, parse, take_option
 
 HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
@@ -59,7 +70,6 @@ def main(argv: list[str]) -> int:
         log.report(failure)
     except Exception as failure:
         log.report(f"internal error: {type(failure).__name__}: {failure}")
-        log.debug("traceback", exc=repr(failure))
     return 1
 
 
@@ -78,7 +88,7 @@ def split_globals(argv: list[str]) -> tuple[list[str], dict[str, Any], list[str]
         word, before = words[-1], len(words)
         name = word.partition("=")[0]
         is_long = word.startswith("--")
-        if find(GLOBAL, name if is_long else word[:2]) is not None:
+        if find_option(GLOBAL, name if is_long else word[:2]) is not None:
             if not take_option(words, GLOBAL, values, ignored):
                 kept += argv[len(argv) - before :]
                 return kept, values, ignored
@@ -89,23 +99,29 @@ def split_globals(argv: list[str]) -> tuple[list[str], dict[str, Any], list[str]
             break
         words.pop()
         ignored.append(name)
-        if name == word and words and not words[-1].startswith("-"):
-            if words[-1] not in scrun.commands:  # then it is the option's value
-                words.pop()
+        after = words[-1] if words and name == word else "-"
+        if not after.startswith("-") and after not in scrun.commands:  # then it is the value
+            words.pop()
     return kept + words[::-1], values, ignored
 
 
 def explain(mistake: click.ClickException) -> UsageError:
     """Return click's complaint in our style: one line, what is wrong, what to do."""
-    text = mistake.format_message().strip().replace("\n", " ").rstrip(".")
+    text = mistake.format_message().strip().replace("\n", " ").replace("'", '"')
+    text, _, similar = text.partition("Did you mean")
+    text = text.strip(" (.")
     text = text[:1].lower() + text[1:]
     context = getattr(mistake, "ctx", None)
     path = context.command_path if context is not None else "scrun"
     where = path.removeprefix("scrun").strip()
-    hint = f'"{path} --help" shows what there is'
     name = getattr(mistake, "option_name", None)
-    if where and isinstance(name, str) and find(GLOBAL, name) is not None:
+    names = [word for word in re.findall(r"[\w-]+", similar) if word not in ("one", "of")]
+    if where and isinstance(name, str) and find_option(GLOBAL, name) is not None:
         hint = f"{name} goes before {where}"
+    elif names:
+        hint = f"did you mean {' or '.join(names)}?"
+    else:
+        hint = f'"{path} --help" shows what there is'
     return UsageError(f"{where}: {text}" if where else text, hint=hint)
 
 
@@ -126,6 +142,12 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
         ctx.exit()
 
 
+def _check_number(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    if value and not value.isdecimal():
+        raise click.BadParameter(f'"{value}" is not a number')
+    return value
+
+
 def _build_option(option: Option) -> click.Option:
     settings: dict[str, Any] = {"help": option.help}
     if option.kind == FLAG:
@@ -137,7 +159,7 @@ def _build_option(option: Option) -> click.Option:
     else:
         settings["metavar"] = option.metavar
         if option.kind == OPTIONAL:
-            settings.update(is_flag=False, flag_value="")
+            settings.update(is_flag=False, flag_value="", callback=_check_number)
     key = option.key or "ignored_" + option.names[-1].strip("-").replace("-", "_")
     return click.Option([*option.names, key], **settings)
 
@@ -155,14 +177,17 @@ def _build_verb(name: str, verb: Verb) -> click.Command:
 
     def callback(**values: Any) -> int:
         given = [values.pop(word.strip("[]").lower()) for word in operands]
-        options = {key: value for key, value in values.items() if value not in (None, False)}
-        ignored = [key for key in options if key.startswith("ignored_")]
+        options = {
+            key: value
+            for key, value in values.items()
+            if value not in (None, False) and not key.startswith("ignored_")
+        }
         globals = click.get_current_context().find_root().params
         return run(
             Command(
                 name,
                 {key: value for key, value in globals.items() if value},
-                {key: value for key, value in options.items() if key not in ignored},
+                options,
                 [word for word in given if word is not None],
             )
         )
@@ -186,6 +211,7 @@ scrun = Sections(
     params=_build_options(GLOBAL),
     context_settings=HELP_NAMES,
     subcommand_metavar="COMMAND [ARGS]...",
+    no_args_is_help=False,  # no command is a mistake
 )
 for _name, _verb in VERBS.items():
     scrun.add_command(_build_verb(_name, _verb))
