@@ -1,0 +1,1 @@
+"""Lua for scrun: states, module search, the ``slurm`` table and the site's script."""

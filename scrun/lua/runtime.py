@@ -1,0 +1,343 @@
+"""One Lua state: its border with Python, its errors, its tasks.
+
+Strings cross as bytes. Python callables are installed as Lua functions; no host object is ever
+visible in Lua, and there is no ``python`` table. A Lua error becomes ScriptError, whose message
+begins with file and line of the script. A state belongs to one thread at a time.
+"""
+
+from __future__ import annotations
+
+from scrun.errors import ConfigError, ScriptError, ScrunError
+from scrun.lua import convert, engines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Literal
+
+    LuaObject = Any  # lupa has no types: a table, function, thread or userdata of one state
+    ErrorStyle = Literal["raise", "return"]
+
+CHUNK = 2000  # values per crossing, as in border.lua
+_PLAIN, _LIST, _DOCUMENT, _ERROR = range(4)  # what a host function answers to border.lua
+
+
+class Document:
+    """A host function's result whose nulls stay visible in Lua as ``slurm.null``."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: object) -> None:
+        self.value = value
+
+
+class Runtime:
+    """A Lua state of one dialect with all standard libraries open.
+
+    Args:
+        dialect: one of ``engines.DIALECTS``.
+        memory_bytes: limit of what scripts may allocate; 0 is none. Not with luajit.
+
+    Raises:
+        ConfigError: no such dialect, or a memory limit that it cannot hold.
+    """
+
+    def __init__(self, dialect: str = "5.4", *, memory_bytes: int = 0) -> None:
+        module = engines.load(dialect)
+        self.dialect = dialect
+        self.lua = _open_state(module, dialect, memory_bytes)
+        self.bug: BaseException | None = None
+        """The newest exception of a host function that was no ScrunError."""
+        self._outgoing: list[Any] = []
+        self._incoming: list[Any] = []
+        self._fatal: BaseException | None = None
+
+        globals_ = self.lua.globals()
+        self._object_type: type = type(globals_).__mro__[1]
+        del globals_[b"python"]
+        del globals_[b"package"][b"loaded"][b"python"]
+        border = self.run_host_file("border.lua", self._pull, self._push)
+        self._border = border
+        self._call = border[b"call"]
+        self._build = border[b"build"]
+        self._flatten = border[b"flatten"]
+        self._slice = border[b"slice"]
+        self.run_host_file("compat.lua")
+
+    # -- scripts -----------------------------------------------------------------------------
+
+    def load(self, source: bytes | str, chunkname: str) -> LuaObject:
+        """Compile ``source``; ``chunkname`` is the path that errors name. Returns a function.
+
+        Raises:
+            ScriptError: a syntax error, as ``path:line: what``.
+        """
+        chunk, message = self._pair("load_source", convert.to_bytes(source), chunkname)
+        if chunk is None:
+            raise ScriptError(_readable(message))
+        return chunk
+
+    def load_file(self, path: str) -> LuaObject:
+        """Compile the file ``path``.
+
+        Raises:
+            ScriptError: as ``load``, or the file cannot be read.
+        """
+        try:
+            with open(path, "rb") as file:
+                source = file.read()
+        except OSError as err:
+            raise ScriptError(f"{path}: {err.strerror}") from err
+        return self.load(source, path)
+
+    def require(self, name: str) -> Any:
+        """What ``require(name)`` returns in this state."""
+        results = self.call(self.lua.globals()[b"require"], name)
+        return results[0] if results else None
+
+    def call(self, function: LuaObject, *args: object) -> tuple[Any, ...]:
+        """Call a Lua function with data or Lua objects; return all its results.
+
+        Raises:
+            ScriptError: it raised; the message begins with the script's file and line.
+        """
+        results = self._call(function, *[self.to_lua(arg) for arg in args])
+        if self._fatal is not None:
+            fatal, self._fatal = self._fatal, None
+            raise fatal
+        if results is True:
+            return ()
+        if results[0] is not True:
+            raise _script_error(*results[1:])
+        return tuple(results[1:])
+
+    def coroutine(self, function: LuaObject, *args: object) -> Task:
+        """A task that runs ``function(*args)``; it starts at the first ``resume``."""
+        return Task(self, self._border[b"task"](function), args)
+
+    # -- values ------------------------------------------------------------------------------
+
+    def is_lua(self, value: object) -> bool:
+        """Whether ``value`` is a table, function, thread or userdata of a Lua state."""
+        return isinstance(value, self._object_type)
+
+    def to_lua(self, value: object) -> Any:
+        """``value`` as lupa may push it: data copied into tables, Lua objects as they are.
+
+        Raises:
+            TypeError: it is no data.
+        """
+        if isinstance(value, (dict, list, tuple)):
+            flat: list[Any] = []
+            convert.flatten(value, flat, self.is_lua)
+            return self._build(self.lua.table_from(flat))
+        if isinstance(value, self._object_type):
+            return value
+        return convert.scalar(value)
+
+    def to_python(self, value: Any, *, text: bool = False, live: bool = False) -> Any:
+        """Data of a Lua value: dict (str keys), list, bytes, numbers; ``text``: str, not bytes.
+
+        Raises:
+            ScriptError: it holds functions (unless ``live``: then they stay Lua objects), or it
+                holds itself.
+        """
+        if not isinstance(value, self._object_type):
+            return convert.to_text(value) if text and type(value) is bytes else value
+        flat, size = self.call(self._flatten, value, live)
+        values: list[Any] = []
+        for first in range(1, size + 1, CHUNK):
+            part = self._slice(flat, first, min(first + CHUNK - 1, size))
+            values += part if type(part) is tuple else (part,)
+        return convert.unflatten(iter(values), text)
+
+    # -- names -------------------------------------------------------------------------------
+
+    def get(self, path: str) -> Any:
+        """The global at a dotted path such as ``slurm.log``; None when there is none."""
+        return self.call(self._border[b"get_path"], path)[0]
+
+    def set(self, path: str, value: object) -> None:
+        """Set the global at a dotted path, making the tables on the way."""
+        self.call(self._border[b"set_path"], path, value)
+
+    def function(
+        self, function: Callable[..., object], name: str, *, errors: ErrorStyle = "raise"
+    ) -> LuaObject:
+        """A host callable as a genuine Lua function.
+
+        It gets bytes, numbers, bools, None, dicts and lists (copies), and returns the same; a
+        tuple is several results. A ScrunError becomes a Lua error at the caller's line, or with
+        ``errors="return"`` the results ``nil, message, code``. Every other exception is a bug:
+        a Lua error in both styles, kept in ``bug``.
+        """
+        return self._border[b"wrap"](self._guard(function, name, errors == "return"))
+
+    def add_function(
+        self,
+        table_path: str,
+        name: str,
+        function: Callable[..., object],
+        *,
+        errors: ErrorStyle = "raise",
+    ) -> None:
+        """Install ``function`` as global ``table_path.name``; "" is the table of globals."""
+        path = f"{table_path}.{name}" if table_path else name
+        self.set(path, self.function(function, path, errors=errors))
+
+    def preload(self, name: str, loader: LuaObject) -> None:
+        """Let ``require(name)`` call the Lua function ``loader``."""
+        self.lua.globals()[b"package"][b"preload"][convert.to_bytes(name)] = loader
+
+    def watch(
+        self, check: Callable[[], tuple[str, str] | None], *, instructions: int = 1_000_000
+    ) -> None:
+        """Ask ``check`` now and then; ``(message, code)`` from it ends the running script.
+
+        Code that luajit has compiled is not interrupted, nor is a C function.
+        """
+
+        def answer() -> tuple[Any, ...]:
+            stop = check()
+            return (None,) if stop is None else (convert.to_bytes(stop[0]), stop[1].encode())
+
+        self._border[b"watch"](answer, instructions)
+
+    def run_host_file(self, name: str, *args: object) -> LuaObject:
+        """Run a Lua file of this package with host objects as arguments; return its result."""
+        with open(f"{_HERE}/{name}", "rb") as file:
+            return self.lua.compile(file.read(), name=b"=[host]")(*args)
+
+    @property
+    def border(self) -> LuaObject:
+        """The table of border.lua, for the other files of this package."""
+        return self._border
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _pair(self, helper: str, *args: object) -> tuple[Any, Any]:
+        results = self.call(self._border[helper.encode()], *args)
+        return (results + (None, None))[0], (results + (None, None))[1]
+
+    def _push(self, *values: Any) -> tuple[()]:
+        if values:
+            self._incoming += values
+        else:
+            self._incoming = []
+        return ()
+
+    def _pull(self) -> tuple[Any, ...]:
+        part = tuple(self._outgoing[:CHUNK])
+        del self._outgoing[:CHUNK]
+        return part
+
+    def _arguments(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        if not self._incoming:
+            return args
+        flat, self._incoming = self._incoming, []
+        return tuple(convert.unflatten(iter(flat)))
+
+    def _answer(self, result: Any) -> tuple[Any, ...]:
+        if isinstance(result, Document):
+            self._outgoing = []
+            convert.flatten(result.value, self._outgoing, self.is_lua)
+            return (_DOCUMENT,)
+        results = result if type(result) is tuple else (result,)
+        if any(isinstance(value, (dict, list, tuple)) for value in results):
+            self._outgoing = []
+            convert.flatten(results, self._outgoing, self.is_lua)
+            return (_LIST, len(results))
+        return (_PLAIN, *[v if self.is_lua(v) else convert.scalar(v) for v in results])
+
+    def _guard(
+        self, function: Callable[..., object], name: str, returns: bool
+    ) -> Callable[..., tuple[Any, ...]]:
+        def raw(*args: Any) -> tuple[Any, ...]:
+            # Nothing may leave by an exception: lupa would hand it to Lua as an object.
+            try:
+                return self._answer(function(*self._arguments(args)))
+            except ScrunError as err:
+                message, code = convert.to_bytes(str(err)), err.code.encode()
+                return (_PLAIN, None, message, code) if returns else (_ERROR, message, code)
+            except Exception as err:
+                self.bug = err
+                text = f"internal error in {name}: {type(err).__name__}: {err}"
+                return (_ERROR, convert.to_bytes(text), b"BUG")
+            except BaseException as err:  # KeyboardInterrupt: to be raised again by call()
+                self._fatal = err
+                return (_ERROR, b"interrupted", b"EINTR")
+
+        return raw
+
+
+class Task:
+    """A Lua coroutine driven by the host. The state's main thread must be idle meanwhile."""
+
+    __slots__ = ("_args", "_resume", "_runtime", "done")
+
+    def __init__(self, runtime: Runtime, resume: LuaObject, args: tuple[object, ...]) -> None:
+        self._runtime = runtime
+        self._resume = resume
+        self._args = args
+        self.done = False
+
+    def resume(self, *values: object) -> tuple[bool, tuple[Any, ...]]:
+        """Run to the next yield, ``(False, yielded)``, or to the end, ``(True, results)``.
+
+        ``values`` are what the pending ``coroutine.yield`` returns; data is copied into tables.
+
+        Raises:
+            ScriptError: the task raised, and is done.
+        """
+        args, self._args = self._args, ()
+        to_lua = self._runtime.to_lua
+        results = self._resume(*[to_lua(value) for value in (*args, *values)])
+        if type(results) is not tuple:
+            results = (results,)
+        fatal = self._runtime._fatal
+        if fatal is not None:
+            self._runtime._fatal = None
+            raise fatal
+        if results[0] is None:
+            self.done = True
+            raise _script_error(*results[1:])
+        self.done = results[0]
+        return self.done, tuple(results[1:])
+
+
+def _open_state(module: Any, dialect: str, memory_bytes: int) -> Any:
+    def refuse(*_: object) -> None:
+        raise AttributeError("host objects have no attributes")
+
+    options: dict[str, Any] = {"max_memory": memory_bytes} if memory_bytes else {}
+    try:
+        return module.LuaRuntime(
+            encoding=None,
+            source_encoding="utf-8",
+            attribute_handlers=(refuse, refuse),
+            register_eval=False,
+            register_builtins=False,
+            unpack_returned_tuples=True,
+            **options,
+        )
+    except module.LuaError as err:
+        raise ConfigError(
+            f'setting "lua_memory_bytes": Lua {dialect} cannot be limited: {err}'
+        ) from err
+
+
+def _script_error(message: Any, traceback: Any = None, code: Any = None) -> ScriptError:
+    if code is None and b"not enough memory" in message:
+        code = b"ENOMEM"
+    return ScriptError(
+        _readable(message),
+        code=code.decode() if code else None,
+        traceback=_readable(traceback) if traceback else "",
+    )
+
+
+def _readable(text: bytes) -> str:
+    return text.decode("utf-8", "backslashreplace")
+
+
+_HERE = __file__.rpartition("/")[0]
