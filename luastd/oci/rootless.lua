@@ -1,11 +1,10 @@
---- A config.json for a runtime that an ordinary user starts on a node: all edits, in order.
---- Each step was seen to be needed by crun 1.8 or runc 1.1; the modules it calls say why.
+--- A config.json for a runtime that an ordinary user starts: what such a runtime may not do,
+--- edited out. Each step was seen to be needed by crun 1.8 or runc 1.1; the modules it calls
+--- say why. What another host lacks is the subject of oci/remote.lua.
 local cgroups = require 'scrun.oci.cgroups'
 local devices = require 'scrun.oci.devices'
-local hooks = require 'scrun.oci.hooks'
 local idmap = require 'scrun.oci.idmap'
 local mounts = require 'scrun.oci.mounts'
-local namespaces = require 'scrun.oci.namespaces'
 local process = require 'scrun.oci.process'
 local security = require 'scrun.oci.security'
 local sysctl = require 'scrun.oci.sysctl'
@@ -24,23 +23,12 @@ local M = {}
 --- Override point: the steps and their order. Each names a function of this module; a site
 --- removes one, replaces `M.<step>`, or adds its own.
 ---@type string[]
-M.steps = { 'version', 'namespaces', 'ids', 'limits', 'mounts', 'hooks', 'security' }
+M.steps = { 'version', 'ids', 'limits', 'mounts', 'security' }
 
 ---@param config oci.Config
 ---@return oci.Config
 function M.version(config)
   return version.lower(config)
-end
-
---- A network that a hook on the engine's host would have set up stays empty on a node: the
---- container gets the node's, as every job has it. `--network none` stays what it is.
----@param config oci.Config
----@return oci.Config
-function M.namespaces(config)
-  if hooks.sets_up_network(config) then
-    namespaces.drop(config, 'network')
-  end
-  return namespaces.drop_joined(config)
 end
 
 ---@param config oci.Config
@@ -72,12 +60,6 @@ function M.mounts(config, args)
   mounts.drop_id_mappings(config)
   mounts.borrow_kernel_views(config)
   return devices.bind(config, args.exists)
-end
-
----@param config oci.Config
----@return oci.Config
-function M.hooks(config)
-  return hooks.drop(config)
 end
 
 ---@param config oci.Config

@@ -94,6 +94,7 @@ local function fail(note, text)
   error(setmetatable({ message = message }, M.Failure), 0)
 end
 
+---@class scrun.test.Assert
 local check = {}
 M.assert = setmetatable(check, {
   __call = function(_, value, note, ...)

@@ -1,0 +1,28 @@
+---@meta
+--- What a stager (a module of stage/) is and gets.
+
+---@class scrun.stage.Context
+---@field id string container id
+---@field bundle string the bundle in use; in stage_out the one that stage_in set
+---@field orig_bundle? string the engine's bundle (stage_out)
+---@field root_path? string root file system in use (stage_out)
+---@field orig_root_path? string the engine's (stage_out)
+---@field spool_dir string this container's directory for temporary files, ours alone
+---@field config_file string the engine's config.json
+---@field job_id integer
+---@field user_id integer the job's user, outside every user namespace
+---@field group_id integer
+---@field job_env? string[] `NAME=value` entries
+---@field rootless boolean the runtime is started by an ordinary user, without mapped ids
+---@field backend 'slurm'|'local'
+---@field nodes string[] names of the job's nodes
+---@field annotations table<string, string>
+---@field settings scrun.settings
+
+---@class scrun.stage.Stager
+--- Prepares the container. Announces a new bundle by `slurm.set_bundle_path`. When it fails it
+--- leaves nothing behind.
+---@field stage_in fun(ctx: scrun.stage.Context): true?, string?, string?
+--- Brings changes back and removes what stage_in made. Also called after a stage_in that was
+--- cancelled half-way; it must then clean up what is there.
+---@field stage_out fun(ctx: scrun.stage.Context): true?, string?, string?

@@ -1,0 +1,27 @@
+--- OCI `delete`: release all that a container holds.
+--- Source: OCI runtime-spec, runtime.md, "Delete"; runc-delete(8), `--force`.
+---@class scrun.verbs.delete
+local M = {}
+local host = require 'host'
+
+--- Runs the verb. A container that was created and never started may be deleted, as with runc.
+---@param container table
+---@param request { force: boolean }
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function M.run(container, request)
+  if container.status == 'running' and not request.force then
+    return nil, ('cannot delete container "%s": it is running'):format(container.id), 'BAD_STATE'
+  end
+  if container.status == 'running' or container.status == 'created' then
+    local ok, errmsg, code = host.signal('KILL')
+    if not ok then
+      return nil, errmsg, code
+    end
+    host.wait_ended()
+  end
+  return host.remove()
+end
+
+return M

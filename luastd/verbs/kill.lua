@@ -1,0 +1,31 @@
+--- OCI `kill`: deliver a signal to the container's process.
+--- Source: OCI runtime-spec, runtime.md, "Kill".
+---@class scrun.verbs.kill
+local M = {}
+local host = require 'host'
+
+--- Override point: signals the site delivers as another one, e.g. `{ TERM = 'USR1' }`.
+---@type table<string, string>
+M.translate = {}
+
+--- Override point: chooses the signal to deliver.
+---@param requested string name without `SIG`
+---@return string signal name without `SIG`
+function M.choose_signal(requested)
+  return M.translate[requested] or requested
+end
+
+--- Runs the verb.
+---@param container table
+---@param request { signal: string }
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function M.run(container, request)
+  if container.status ~= 'created' and container.status ~= 'running' then
+    return nil, 'container not running', 'NOT_RUNNING'
+  end
+  return host.signal(M.choose_signal(request.signal))
+end
+
+return M
