@@ -28,7 +28,7 @@ class JSONSyntaxError(ValueError):
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"the constant {name} is not JSON")
 
 
 class _Scanning:
@@ -70,7 +70,9 @@ def loads(data: bytes) -> Any:
     except ValueError as err:  # JSONDecodeError has a place; a bare ValueError is ours or int()'s
         message = getattr(err, "msg", str(err))
         place = getattr(err, "pos", start)
-        raise _error(message[:1].lower() + message[1:], text, place) from None
+        if message[1:2].islower():
+            message = message[0].lower() + message[1:]
+        raise _error(message, text, place) from None
     end = _skip_blanks(text, end)
     if end != len(text):
         raise _error("text after the end of the value", text, end)
