@@ -1,7 +1,5 @@
 """From argv to the code that serves it: the hot client, `create`, or the click command line."""
 
-from __future__ import annotations
-
 import posix
 import sys
 
@@ -21,7 +19,7 @@ LOG_VARIABLES = (
 )
 
 
-def main(argv: list[str] | None = None) -> NoReturn:
+def main(argv: list[str] | None = None) -> "NoReturn":
     """Run the program and end the process, without Python's own way down: it costs 1.3 ms."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
@@ -44,7 +42,7 @@ def run_cli(argv: list[str]) -> int:
     return cli(argv)
 
 
-def run(command: Command) -> int:
+def run(command: "Command") -> int:
     """Run a runtime verb, report a failure, and return the exit status."""
     try:
         if _wants_log(command):
@@ -62,7 +60,7 @@ def restore_site() -> None:
         site.main()
 
 
-def _dispatch(command: Command) -> int:
+def _dispatch(command: "Command") -> int:
     if command.options.get("regex"):
         from scrun.cli.match import run_for_matches  # crun's --regex, a rare tool
 
@@ -93,7 +91,7 @@ def _ensure_dependencies() -> None:
     restore_site()
 
 
-def _wants_log(command: Command) -> bool:
+def _wants_log(command: "Command") -> bool:
     """Tell whether anything could be logged before a failure, or the request for it be wrong."""
     given = command.globals
     if "debug" in given or "verbose" in given or given.get("log_format", "json") != "json":
@@ -101,7 +99,7 @@ def _wants_log(command: Command) -> bool:
     return any(variable in posix.environ for variable in LOG_VARIABLES)
 
 
-def _configure_log(command: Command) -> None:
+def _configure_log(command: "Command") -> None:
     from scrun import log  # most verbs log nothing
 
     given = command.globals
@@ -117,7 +115,7 @@ def _configure_log(command: Command) -> None:
     log.debug(f"{command.verb} {' '.join(command.operands)}")
 
 
-def _report(command: Command, failure: Exception) -> int:
+def _report(command: "Command", failure: Exception) -> int:
     from scrun import log
     from scrun.errors import HostError, ScrunError
     from scrun.hot.client import Refused

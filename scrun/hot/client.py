@@ -5,8 +5,6 @@ anchor lives, ``anchor.sock`` takes one request per connection, ``released`` is 
 container has ended and nothing but the directory is left of it.
 """
 
-from __future__ import annotations
-
 import posix
 import sys
 from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET, socket
@@ -32,7 +30,7 @@ class Refused(Exception):
         self.code = code
 
 
-def run(command: Command) -> bool:
+def run(command: "Command") -> bool:
     """Carry out a verb; False: the anchor is dead, the caller must recover the container.
 
     Raises:
@@ -133,7 +131,7 @@ def _print_state(directory: int) -> bool:
     return False
 
 
-def _answer_for_ended(command: Command, root: str, directory: int) -> None:
+def _answer_for_ended(command: "Command", root: str, directory: int) -> None:
     name = command.operands[0]
     if command.verb == "start":
         raise Refused(f'cannot start container "{name}": it is stopped', "BAD_STATE")
@@ -144,7 +142,7 @@ def _answer_for_ended(command: Command, root: str, directory: int) -> None:
     remove_container(root, name, directory)
 
 
-def _ask(command: Command, directory: int) -> bool:
+def _ask(command: "Command", directory: int) -> bool:
     """Send the verb to the anchor and wait, as long as it takes; False: the anchor is dead."""
     from scrun.hot.wire import dumps, loads  # not for state
 
@@ -174,7 +172,7 @@ def _ask(command: Command, directory: int) -> bool:
     return True
 
 
-def _connect(directory: int) -> socket | None:
+def _connect(directory: int) -> "socket | None":
     """Return a connection to the anchor, None when it is dead or is going."""
     for _ in range(POLLS):
         connection = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC)
@@ -194,7 +192,7 @@ def _connect(directory: int) -> socket | None:
     raise Refused("the anchor does not open its socket", "ETIMEDOUT")
 
 
-def _settle(command: Command, directory: int) -> bool:
+def _settle(command: "Command", directory: int) -> bool:
     """Say what became of a request whose anchor closed the connection without an answer."""
     for _ in range(POLLS):
         if not is_locked(directory):

@@ -4,8 +4,6 @@ Sources: scrun(1), crun(1), runc(8). An option with no key is accepted and ignor
 people pass it, and it has no meaning for a container that runs in a job.
 """
 
-from __future__ import annotations
-
 FLAG, VALUE, OPTIONAL, COUNT, HELP, VERSION = range(6)
 
 

@@ -4,8 +4,6 @@ The grammar: ``[GLOBAL OPTIONS] VERB [OPTIONS] ID [OPERANDS]``, ``--name value``
 ``-nvalue``, flags together (``-vv``), ``--`` ends the options. Options may follow the operands.
 """
 
-from __future__ import annotations
-
 from scrun.hot.options import COUNT, FLAG, GLOBAL, OPTIONAL, VALUE, VERBS, Option, find_option
 
 TYPE_CHECKING = False
@@ -33,8 +31,8 @@ class Command:
     def __init__(
         self,
         verb: str,
-        globals: dict[str, Value],
-        options: dict[str, Value],
+        globals: "dict[str, Value]",
+        options: "dict[str, Value]",
         operands: list[str],
         ignored: list[str] | None = None,
     ) -> None:
@@ -45,7 +43,7 @@ class Command:
         self.ignored = ignored or []
 
 
-def parse(argv: list[str]) -> Command | None:
+def parse(argv: list[str]) -> "Command | None":
     """Return the command in ``argv`` (without the program's name); None: click must look at it.
 
     None means a request for help, a mistake, or a command that is not a runtime verb.
@@ -81,7 +79,7 @@ def parse(argv: list[str]) -> Command | None:
 def take_option(
     words: list[str],
     table: tuple[Option, ...],
-    values: dict[str, Value],
+    values: "dict[str, Value]",
     ignored: list[str],
 ) -> bool:
     """Take one option (one word, or two) off the stack of words; False when it is not plain.

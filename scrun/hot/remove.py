@@ -4,8 +4,6 @@ No symbolic link is followed and no mount is entered, whatever the container's u
 step goes through a descriptor of the directory that was looked at.
 """
 
-from __future__ import annotations
-
 import posix
 
 _OPEN_DIRECTORY = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC

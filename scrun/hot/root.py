@@ -4,8 +4,6 @@ As scrun(1) and the C program have it: XDG_RUNTIME_DIR, /run/user/UID, TMPDIR/UI
 guess for root, who is as likely an ordinary user inside an engine's user namespace.
 """
 
-from __future__ import annotations
-
 import posix
 
 ADVICE = "pass --root DIR, or set XDG_RUNTIME_DIR"

@@ -4,8 +4,6 @@ None, bool, int (64 bits), float, bytes, str, list, tuple (as a list) and dict. 
 names that are not UTF-8, as Python decodes them (surrogateescape), and returns them unchanged.
 """
 
-from __future__ import annotations
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -20,7 +18,7 @@ def dumps(value: object) -> bytes:
     return b"".join(parts)
 
 
-def loads(data: bytes) -> Any:
+def loads(data: bytes) -> "Any":
     """Return the one value that ``data`` holds; ValueError for anything else."""
     try:
         value, end = _decode(data, 0, MAX_DEPTH)
@@ -73,7 +71,7 @@ def _encode(value: object, parts: list[bytes], depth: int) -> None:
         raise ValueError(f"wire: cannot send {type(value).__name__}")
 
 
-def _decode(data: bytes, at: int, depth: int) -> tuple[Any, int]:
+def _decode(data: bytes, at: int, depth: int) -> "tuple[Any, int]":
     if depth < 0:
         raise ValueError("wire: nested too deeply")
     major, info = data[at] >> 5, data[at] & 31
@@ -117,7 +115,7 @@ def _decode(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     raise ValueError("wire: tagged value")
 
 
-def _decode_simple(data: bytes, at: int, info: int) -> tuple[Any, int]:
+def _decode_simple(data: bytes, at: int, info: int) -> "tuple[Any, int]":
     if info == 20:
         return False, at
     if info == 21:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-ALLOWED = {"__future__", "scrun", "scrun.entry", "scrun.hot", "select", "_socket"}
+ALLOWED = {"scrun", "scrun.entry", "scrun.hot", "select", "_socket"}
 LIST = """
 import sys
 before = set(sys.modules)
