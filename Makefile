@@ -4,36 +4,38 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lint test demo tools clean
+# $(call need,TEST,PACKAGE): unless TEST succeeds install PACKAGE, or say that it is needed.
+define need
+@{ $(1); } >/dev/null 2>&1 || { \
+  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+    || { echo "please install $(2)" >&2; exit 1; }; \
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends $(2) >/dev/null; }
+endef
+
+.PHONY: lint test demo clean
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict scrun
-	@if [ -d luastd ]; then set -x; luacheck --quiet luastd $$(ls -d tests/lua 2>/dev/null); fi
+	$(call need,command -v luacheck,lua-check)
+	luacheck --quiet luastd tests/lua
 
 test: $(READY)
+	$(call need,command -v crun,crun)
+	$(call need,command -v rsync,rsync)
 	$(BIN)/python -m pytest tests/py
 
 demo: $(READY)
+	$(call need,command -v crun || command -v runc,crun)
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
-$(READY): pyproject.toml scrun/launcher | tools
-	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+$(READY): pyproject.toml scrun/launcher
+	$(call need,$(PYTHON) -c 'import ensurepip',python3-venv)
+	[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,dev]'
 	touch $@
-
-# What pip does not bring. Without root they must be there.
-tools:
-	@missing=; \
-	command -v crun >/dev/null || missing="$$missing crun"; \
-	command -v luacheck >/dev/null || missing="$$missing lua-check"; \
-	command -v rsync >/dev/null || missing="$$missing rsync"; \
-	$(PYTHON) -c 'import ensurepip' 2>/dev/null || missing="$$missing python3-venv"; \
-	[ -n "$$missing" ] || exit 0; \
-	if [ "$$(id -u)" != 0 ]; then echo "please install:$$missing" >&2; exit 1; fi; \
-	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-	  apt-get install -qq -y --no-install-recommends $$missing
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
