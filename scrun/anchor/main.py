@@ -1,0 +1,241 @@
+"""The anchor's life: create by policy, answer requests, run the step, end with its status."""
+
+from __future__ import annotations
+
+import os
+import posix
+import sys
+from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET, socket
+
+from scrun import log
+from scrun.anchor.container import Container
+from scrun.anchor.loop import Loop
+from scrun.anchor.policy import Policy
+from scrun.cluster.local import LocalBackend
+from scrun.errors import ScrunError
+from scrun.host.directory import remove_tree, take_lock
+from scrun.hot.wire import dumps, loads
+from scrun.lua.search import site_search
+from scrun.oci.signals import parse_signal
+from scrun.oci.state import CREATED, RUNNING, STOPPED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from scrun.host.process import Process
+    from scrun.hot.parse import Command
+    from scrun.oci.config import Config
+
+MESSAGE_BYTES = 262144
+SIGKILL = 9
+# Signals whose default is not to end a process (signal(7)): a created container outlives them.
+HARMLESS = frozenset((0, 17, 18, 23, 28))
+
+
+def serve(command: Command, config: Config, directory: str, channel: socket) -> NoReturn:
+    """Be the anchor of a container until it has ended; exits with its status. Never returns."""
+    status = 1
+    try:
+        os.setsid()
+        status = Anchor(command, config, directory, channel).run()
+    except ScrunError as err:
+        _refuse(channel, str(err), err.code)
+    except BaseException as err:  # the border of a process: nobody above would see it
+        log.error(f"anchor: {type(err).__name__}: {err}")
+        _refuse(channel, f"internal error: {type(err).__name__}: {err}", "BUG")
+    finally:
+        posix._exit(status)
+
+
+def _refuse(channel: socket, message: str, code: str) -> None:
+    """Tell `create`, if it still listens, why the anchor could not begin."""
+    try:
+        channel.send(dumps({"ok": False, "message": message, "code": code}))
+    except OSError:
+        log.debug("create no longer listens")
+
+
+class Anchor:
+    """The policy's primitives, and the state they need."""
+
+    def __init__(self, command: Command, config: Config, directory: str, channel: socket) -> None:
+        slurm_conf = command.globals.get("slurm_conf")
+        search = site_search(os.environ, str(slurm_conf) if slurm_conf else None)
+        self.container = Container(command.operands[0], directory, config)
+        self.directory = directory
+        self.channel = channel
+        self.loop = Loop()
+        self.lock = take_lock(directory)
+        self.backend = LocalBackend(directory, os.environ)
+        self.step: Process | None = None
+        self.exit_status: int | None = None
+        self.removed = False
+        self.open_replies = 0
+        self.waiting: list[Callable[..., None]] = []
+        self.policy = Policy(
+            search,
+            {
+                "allocate": self._allocate,
+                "start_step": self._start_step,
+                "signal": self._signal,
+                "wait_ended": self._wait_ended,
+                "remove": self._remove,
+            },
+        )
+
+    def run(self) -> int:
+        """Live; returns the exit status of the container."""
+        self.container.publish()
+        self._listen()
+        self.policy.run("create", "run", self.container.table(), {}, self._created)
+        while self.exit_status is None or self.open_replies:
+            self.loop.run_once()
+        if not self.removed:
+            self._close_record()
+        return self.exit_status
+
+    def _listen(self) -> None:
+        folder = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        self.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC)
+        # sun_path has 108 bytes: the way over our own descriptor is short whatever --root is.
+        self.listener.bind(f"/proc/self/fd/{folder}/anchor.sock")
+        os.close(folder)
+        self.listener.listen(64)
+        self.loop.watch(self.listener.fileno(), self._accept)
+        self.loop.watch(self.channel.fileno(), self._creator_spoke)
+
+    def _created(self, ok: bool, message: str, code: str) -> None:
+        if ok:
+            self.container.become(CREATED)
+        else:
+            self._abandon()
+        self.channel.send(dumps({"ok": ok, "message": message, "code": code}))
+
+    def _creator_spoke(self) -> None:
+        self.loop.forget(self.channel.fileno())
+        said = self.channel.recv(16)
+        self.channel.close()
+        if said != b"go" and self.exit_status is None:  # create failed, or was interrupted
+            self._abandon()
+
+    def _abandon(self) -> None:
+        remove_tree(self.directory)
+        self.removed = True
+        self.exit_status = 1
+
+    def _close_record(self) -> None:
+        fd = os.open(f"{self.directory}/released", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.close(fd)
+
+    def _accept(self) -> None:
+        fd, _ = self.listener._accept()  # type: ignore[attr-defined]  # socket.accept is Python's
+        connection = socket(fileno=fd)
+        peer = connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)  # struct ucred: pid, uid, gid
+        if int.from_bytes(peer[4:8], sys.byteorder) != os.getuid():
+            connection.close()
+            return
+        self.loop.watch(fd, lambda: self._read(connection))
+
+    def _read(self, connection: socket) -> None:
+        self.loop.forget(connection.fileno())
+        try:
+            message = loads(connection.recv(MESSAGE_BYTES))
+            verb, request = message["verb"], self._understand(message)
+        except (ValueError, KeyError, TypeError, OSError):
+            connection.close()
+            return
+        except ScrunError as err:
+            self._reply(connection, False, str(err), err.code)
+            return
+        self.open_replies += 1
+
+        def done(ok: bool, reason: str, code: str) -> None:
+            self.open_replies -= 1
+            self._reply(connection, ok, reason, code)
+
+        self.policy.run(verb, "run", self.container.table(), request, done)
+
+    def _understand(self, message: dict[str, object]) -> dict[str, object]:
+        verb, options, operands = message["verb"], message["options"], message["operands"]
+        if verb not in ("start", "kill", "delete"):
+            raise ValueError(verb)
+        assert isinstance(options, dict) and isinstance(operands, list)
+        request: dict[str, object] = dict(options)
+        if verb == "kill":
+            request["signal"] = parse_signal(operands[0] if operands else "TERM")[1]
+        return request
+
+    def _reply(self, connection: socket, ok: bool, message: str, code: str) -> None:
+        reply = {"ok": True} if ok else {"ok": False, "message": message, "code": code}
+        try:
+            connection.send(dumps(reply))
+        except OSError:
+            log.debug("the caller of a verb did not wait for the answer")
+        connection.close()
+
+    # The primitives: each answers by `resume`, at once or from the loop.
+
+    def _allocate(self, resume: Callable[..., None]) -> None:
+        try:
+            self.container.job_id = self.backend.allocate()
+        except ScrunError as err:
+            resume(None, str(err), err.code)
+            return
+        self.container.backend = self.backend.name
+        resume(True)
+
+    def _start_step(self, resume: Callable[..., None]) -> None:
+        try:
+            self.step = self.backend.run(self.container.id, self.container.bundle)
+        except ScrunError as err:
+            resume(None, str(err), err.code)
+            return
+        self.container.become(RUNNING)
+        self.loop.when_ended(self.step, self._ended)
+        resume(True)
+
+    def _signal(self, resume: Callable[..., None], name: str) -> None:
+        try:
+            number = parse_signal(name)[0]
+        except ScrunError as err:
+            resume(None, str(err), err.code)
+            return
+        if self.step is None:
+            if number not in HARMLESS:
+                self._ended(128 + number)
+            resume(True)
+            return
+        self._deliver(resume, number, tries=100)
+
+    def _deliver(self, resume: Callable[..., None], number: int, tries: int) -> None:
+        def delivered(status: int) -> None:
+            if status == 0 or self.exit_status is not None:
+                resume(True)
+            elif tries:  # the step is up before the OCI runtime has made the container
+                self._deliver(resume, number, tries - 1)
+            else:
+                resume(None, f"signal {number} was not delivered", "NOT_DELIVERED")
+
+        self.loop.when_ended(self.backend.signal(self.container.id, number), delivered)
+
+    def _ended(self, status: int) -> None:
+        def removed(_: int) -> None:
+            self.container.become(STOPPED)
+            self.exit_status = status
+            for resume in self.waiting:
+                resume(True)
+
+        self.loop.when_ended(self.backend.remove(self.container.id), removed)
+
+    def _wait_ended(self, resume: Callable[..., None]) -> None:
+        if self.exit_status is not None:
+            resume(True)
+        else:
+            self.waiting.append(resume)
+
+    def _remove(self, resume: Callable[..., None]) -> None:
+        remove_tree(self.directory)
+        self.removed = True
+        resume(True)

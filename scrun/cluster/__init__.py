@@ -1,0 +1,1 @@
+"""Where containers run: backends that answer the same operations."""

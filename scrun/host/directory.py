@@ -1,0 +1,102 @@
+"""The container's directory ``<root>/<id>``: its files, its lock, its removal."""
+
+from __future__ import annotations
+
+import os
+import posix
+
+from scrun.errors import HostError, StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def make_directory(root: str, container_id: str) -> str:
+    """Make ``<root>/<id>`` with mode 0700 and return its path.
+
+    Raises:
+        StateError: a container of this id exists (code EXISTS).
+        HostError: the root cannot be made or written.
+    """
+    path = f"{root}/{container_id}"
+    try:
+        os.makedirs(root, mode=0o700, exist_ok=True)
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        raise StateError(
+            f'create {container_id}: container with id "{container_id}" already exists in {root}',
+            code="EXISTS",
+        ) from None
+    except OSError as err:
+        raise HostError(f"create {container_id}: make directory", err, path=path) from err
+    return path
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Replace ``path`` atomically by a file of mode 0600 that holds ``data``."""
+    temporary = path + ".new"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.write(fd, data)
+    finally:
+        os.close(fd)
+    os.rename(temporary, path)
+
+
+def read_file(path: str) -> bytes:
+    """Return the whole of a small file."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        parts = []
+        while part := os.read(fd, 1 << 20):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(fd)
+
+
+def take_lock(path: str) -> int | None:
+    """Take the record lock of ``path``/lock; None: somebody holds it.
+
+    The lock (fcntl(2), "Advisory record locking") belongs to this process, not to its children,
+    and goes when any descriptor of the file is closed: keep the one returned until the end.
+    """
+    fd = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        posix.lockf(fd, posix.F_TLOCK, 0)
+    except OSError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def remove_tree(path: str) -> None:
+    """Remove a directory and all below it; symbolic links are removed, never followed."""
+    _empty(path, None)
+    os.rmdir(path)
+
+
+def _empty(name: str, parent_fd: int | None) -> None:
+    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)
+    try:
+        for entry in os.listdir(fd):
+            status = os.stat(entry, dir_fd=fd, follow_symlinks=False)
+            if status.st_mode & 0o170000 == 0o040000:
+                _empty(entry, fd)
+                os.rmdir(entry, dir_fd=fd)
+            else:
+                os.unlink(entry, dir_fd=fd)
+    finally:
+        os.close(fd)
+
+
+def read_record(path: str) -> dict[str, Any]:
+    """Return what ``<directory>/record.cbor`` holds; empty when there is none yet."""
+    from scrun.hot.wire import loads
+
+    try:
+        record: dict[str, Any] = loads(read_file(f"{path}/record.cbor"))
+    except FileNotFoundError:
+        return {}
+    return record
