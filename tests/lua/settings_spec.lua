@@ -1,0 +1,23 @@
+local settings = require 'luastd.settings'
+
+describe('settings', function()
+  it('has the defaults that are documented', function()
+    assert.equal('auto', settings.backend)
+    assert.equal('5.4', settings.dialect)
+    assert.equal('shared', settings.stage)
+    assert.equal('auto', settings.pyslurm)
+    assert.equal(0, settings.lua_memory_bytes)
+    assert.equal(0, settings.stage_timeout_s)
+    assert.is_type('number', settings.command_timeout_s)
+    assert.is_nil(settings.local_runtime)
+  end)
+
+  it('keeps credentials out of containers', function()
+    local wanted = require('luastd.oci.env').filter(settings.env_keep, settings.env_drop)
+    assert.is_true(wanted 'SLURM_JOB_ID')
+    assert.is_true(wanted 'CUDA_VISIBLE_DEVICES')
+    assert.is_false(wanted 'SLURM_JWT')
+    assert.is_false(wanted 'SLURM_CONF')
+    assert.is_false(wanted 'HOME')
+  end)
+end)
