@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from scrun.errors import ConfigError, ScriptError, ScrunError
 from scrun.lua import convert, engines
+from scrun.lua import search as search_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Literal
+
+    from scrun.lua.search import SearchPath
 
     LuaObject = Any  # lupa has no types: a table, function, thread or userdata of one state
     ErrorStyle = Literal["raise", "return"]
@@ -36,13 +39,16 @@ class Runtime:
 
     Args:
         dialect: one of ``engines.DIALECTS``.
+        search: where ``scrun.X`` and ``luastd.X`` are found; None: the shipped files only.
         memory_bytes: limit of what scripts may allocate; 0 is none. Not with luajit.
 
     Raises:
         ConfigError: no such dialect, or a memory limit that it cannot hold.
     """
 
-    def __init__(self, dialect: str = "5.4", *, memory_bytes: int = 0) -> None:
+    def __init__(
+        self, dialect: str = "5.4", *, memory_bytes: int = 0, search: SearchPath | None = None
+    ) -> None:
         module = engines.load(dialect)
         self.dialect = dialect
         self.lua = _open_state(module, dialect, memory_bytes)
@@ -63,6 +69,7 @@ class Runtime:
         self._flatten = border[b"flatten"]
         self._slice = border[b"slice"]
         self.run_host_file("compat.lua")
+        search_module.install(self, search or search_module.SearchPath(None))
 
     # -- scripts -----------------------------------------------------------------------------
 
@@ -111,6 +118,11 @@ class Runtime:
             raise _script_error(*results[1:])
         return tuple(results[1:])
 
+    def execute(self, source: bytes | str, name: str = "chunk", *args: object) -> Any:
+        """Load and call: None, the one result, or a tuple of several; ScriptError."""
+        results = self.call(self.load(source, name), *args)
+        return results[0] if len(results) == 1 else (results or None)
+
     def coroutine(self, function: LuaObject, *args: object) -> Task:
         """A task that runs ``function(*args)``; it starts at the first ``resume``."""
         return Task(self, self._border[b"task"](function), args)
@@ -135,8 +147,8 @@ class Runtime:
             return value
         return convert.scalar(value)
 
-    def to_python(self, value: Any, *, text: bool = False, live: bool = False) -> Any:
-        """Data of a Lua value: dict (str keys), list, bytes, numbers; ``text``: str, not bytes.
+    def to_python(self, value: Any, *, text: bool = True, live: bool = False) -> Any:
+        """Data of a Lua value: dict (str keys), list, str, numbers; ``text`` off: bytes.
 
         Raises:
             ScriptError: it holds functions (unless ``live``: then they stay Lua objects), or it
@@ -175,15 +187,24 @@ class Runtime:
 
     def add_function(
         self,
-        table_path: str,
+        table: str | LuaObject,
         name: str,
         function: Callable[..., object],
         *,
         errors: ErrorStyle = "raise",
     ) -> None:
-        """Install ``function`` as global ``table_path.name``; "" is the table of globals."""
-        path = f"{table_path}.{name}" if table_path else name
+        """Install ``function`` in a Lua table, or in the global one of a dotted path ("": _G)."""
+        if not isinstance(table, str):
+            table[convert.to_bytes(name)] = self.function(function, name, errors=errors)
+            return
+        path = f"{table}.{name}" if table else name
         self.set(path, self.function(function, path, errors=errors))
+
+    def module(self, name: str) -> LuaObject:
+        """A new table, which ``require(name)`` returns from now on."""
+        table = self.lua.table()
+        self.lua.globals()[b"package"][b"loaded"][convert.to_bytes(name)] = table
+        return table
 
     def preload(self, name: str, loader: LuaObject) -> None:
         """Let ``require(name)`` call the Lua function ``loader``."""
@@ -217,7 +238,8 @@ class Runtime:
 
     def _pair(self, helper: str, *args: object) -> tuple[Any, Any]:
         results = self.call(self._border[helper.encode()], *args)
-        return (results + (None, None))[0], (results + (None, None))[1]
+        first, second, *_ = (*results, None, None)
+        return first, second
 
     def _push(self, *values: Any) -> tuple[()]:
         if values:
@@ -332,8 +354,15 @@ def _script_error(message: Any, traceback: Any = None, code: Any = None) -> Scri
     return ScriptError(
         _readable(message),
         code=code.decode() if code else None,
-        traceback=_readable(traceback) if traceback else "",
+        traceback=_without_host_frames(_readable(traceback)) if traceback else "",
     )
+
+
+def _without_host_frames(traceback: str) -> str:
+    lines = [line for line in traceback.splitlines() if "[host]:" not in line]
+    while lines and ("'xpcall'" in lines[-1] or "tail call" in lines[-1]):
+        lines.pop()
+    return "\n".join(lines)
 
 
 def _readable(text: bytes) -> str:

@@ -1,168 +1,285 @@
-"""Where Lua modules come from: the site's directory, then what is shipped.
+"""Which file a module name means: the site's ``scrun.d`` before what is shipped.
 
-``scrun.X`` is the site's X.lua when there is one, else the shipped one; ``luastd.X`` is always the
-shipped one. Dots are directories. A file of the site that others could have written is refused.
+``scrun.verbs.kill`` is ``scrun.d/verbs/kill.lua`` beside slurm.conf if there is one, else the
+shipped file; ``luastd.verbs.kill`` is always the shipped one. A site's file decides what runs
+for a user, so it must not be in the hands of others: see ``check_owner``.
 """
 
 from __future__ import annotations
 
 import posix
 import sys
-from posixpath import dirname, exists, join
 
-from scrun.errors import ConfigError, HostError
+from scrun.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from posix import stat_result
+    from collections.abc import Mapping
+    from typing import Literal
 
-_WRITABLE_BY_OTHERS = 0o022
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-_IDENTITY_MAP = ["0", "0", "4294967295"]
+    from scrun.lua.runtime import Runtime
 
+    Kind = Literal["site", "shipped"]
 
-def shipped_dir() -> str:
-    """Return the directory of the shipped Lua files: in the package, or beside it (a checkout)."""
-    package = dirname(dirname(__file__))
-    inside = join(package, "luastd")
-    return inside if exists(inside) else join(dirname(package), "luastd")
+DEFAULT_DIR = "/etc/slurm"
+_S_IFMT, _S_IFDIR, _S_IFREG = 0o170000, 0o040000, 0o100000
+_W_OK = 2
 
 
 class Found:
-    """The file a module name leads to. ``shadowed``: files of lower rank that it replaces."""
+    """The file of a module: ``path``, the files it stands in for, and whose it is."""
 
     __slots__ = ("kind", "path", "shadowed")
 
-    def __init__(self, path: str, shadowed: list[str], kind: str) -> None:
+    def __init__(self, path: str, shadowed: list[str], kind: Kind) -> None:
         self.path = path
         self.shadowed = shadowed
-        self.kind = kind  # "site" or "shipped"
-
-    def __repr__(self) -> str:
-        return f"Found({self.path!r}, {self.shadowed!r}, {self.kind!r})"
+        self.kind = kind
 
 
 class SearchPath:
-    """Looks module names up. ``site_dir`` is the site's ``scrun.d``; it need not exist."""
+    """Where Lua modules of one site are found.
 
-    __slots__ = ("shipped", "site_dir")
+    Args:
+        site_dir: holds ``scrun.lua`` and ``scrun.d/``; None: nothing but the shipped files.
+        strict: the files must belong to the caller (``SCRUN_LUA_DIR``).
+    """
 
-    def __init__(self, site_dir: str | bytes | None, *, shipped: str | None = None) -> None:
+    __slots__ = ("_checked", "shipped", "site_dir", "strict")
+
+    def __init__(
+        self, site_dir: bytes | str | None, *, strict: bool = False, shipped: str | None = None
+    ) -> None:
         if isinstance(site_dir, bytes):
             site_dir = site_dir.decode("utf-8", "surrogateescape")
-        self.site_dir = site_dir
+        self.site_dir = site_dir.rstrip("/") or "/" if site_dir else None
+        self.strict = strict
         self.shipped = shipped or shipped_dir()
+        self._checked: set[str] = set()
 
-    def find(self, name: str) -> Found | None:
-        """Return the file of module ``name`` (``scrun.X`` or ``luastd.X``), or None.
+    def script(self) -> str | None:
+        """The site's ``scrun.lua``; None when there is none.
 
         Raises:
-            ConfigError: the site's file, or a directory on the way, is not to be trusted.
+            ConfigError: it, or its directory, is refused.
         """
-        root, _, rest = name.partition(".")
-        parts = rest.split(".")
-        if root not in ("scrun", "luastd") or not all(p and _LETTERS.issuperset(p) for p in parts):
+        return self._site_file("scrun.lua")
+
+    def find(self, name: str) -> Found | None:
+        """The file of a module by name: ``verbs.kill``, ``scrun.verbs.kill``, ``luastd....``.
+
+        Raises:
+            ConfigError: the site's file, or a directory on the way to it, is refused.
+        """
+        relative = _relative(name)
+        if relative is None:
             return None
-        relative = "/".join(parts) + ".lua"
-        shipped = join(self.shipped, relative)
-        have_shipped = exists(shipped)
-        if root == "scrun" and self.site_dir:
-            own = join(self.site_dir, relative)
-            if exists(own):
-                self._check_below(parts[:-1], own)
-                return Found(own, [shipped] if have_shipped else [], "site")
-        return Found(shipped, [], "shipped") if have_shipped else None
+        shipped = f"{self.shipped}/{relative}"
+        has_shipped = _is_file(shipped)
+        if not name.startswith("luastd."):
+            site = self._site_file(f"scrun.d/{relative}")
+            if site is not None:
+                return Found(site, [shipped] if has_shipped else [], "site")
+        return Found(shipped, [], "shipped") if has_shipped else None
 
-    def _check_below(self, directories: list[str], path: str) -> None:
-        assert self.site_dir is not None
-        check_trusted(self.site_dir)
-        present = self.site_dir
-        for directory in directories:
-            present = join(present, directory)
-            check_trusted(present)
-        check_trusted(path)
+    def find_own(self, name: str) -> str | None:
+        """The file that a plain ``require(name)`` finds with the site: ``scrun.d/`` or beside."""
+        relative = _relative(name)
+        if relative is None:
+            return None
+        return self._site_file(f"scrun.d/{relative}") or self._site_file(relative)
+
+    def read(self, path: str) -> bytes:
+        """The text of a file that this object found.
+
+        Raises:
+            ConfigError: it cannot be read, or has changed hands.
+        """
+        try:
+            with open(path, "rb") as file:
+                if not path.startswith(f"{self.shipped}/"):
+                    check_owner(path, posix.fstat(file.fileno()), strict=self.strict)
+                return file.read()
+        except OSError as err:
+            raise ConfigError(f"read {path}: {err.strerror}") from err
+
+    def _site_file(self, relative: str) -> str | None:
+        if self.site_dir is None:
+            return None
+        path = f"{self.site_dir}/{relative}"
+        try:
+            status = posix.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as err:
+            raise ConfigError(f"read {path}: {err.strerror}") from err
+        if status.st_mode & _S_IFMT != _S_IFREG:
+            return None
+        directory = self.site_dir
+        self._check_dir(directory)
+        for part in relative.split("/")[:-1]:
+            directory = f"{directory}/{part}"
+            self._check_dir(directory)
+        check_owner(path, status, strict=self.strict)
+        return path
+
+    def _check_dir(self, path: str) -> None:
+        if path not in self._checked:
+            try:
+                check_owner(path, posix.stat(path), strict=self.strict)
+            except OSError as err:
+                raise ConfigError(f"read {path}: {err.strerror}") from err
+            self._checked.add(path)
 
 
-def check_trusted(path: str) -> None:
-    """Refuse ``path`` (ConfigError) when somebody else than root or the caller could change it.
+def site_search(environment: Mapping[str, str], slurm_conf: str | None = None) -> SearchPath:
+    """The search path of this call: ``SCRUN_LUA_DIR``, else the directory of slurm.conf.
 
-    A symlink is judged by what it leads to. In a user namespace root's files show as the
-    overflow user's; they pass when we cannot write them.
+    Args:
+        environment: the caller's; SCRUN_LUA_DIR and SLURM_CONF are read.
+        slurm_conf: value of the option ``-f``, which goes before SLURM_CONF.
+
+    Raises:
+        ConfigError: SCRUN_LUA_DIR is no directory of the caller.
     """
-    try:
-        status = posix.stat(path)
-    except OSError as failure:
-        raise HostError("read", failure, path=path) from failure
-    if status.st_mode & _WRITABLE_BY_OTHERS:
-        raise ConfigError(
-            f"read {path}: refused: writable by group or others",
-            code="NO_PERMISSION",
-            hint=f"run: chmod go-w {path}",
-        )
-    if status.st_uid in (0, posix.geteuid()) or _is_mapped_root(path, status):
-        return
-    raise ConfigError(
-        f"read {path}: refused: owned by user {status.st_uid}, neither root nor you",
-        code="NO_PERMISSION",
-    )
-
-
-def _is_mapped_root(path: str, status: stat_result) -> bool:
-    try:
-        with open("/proc/self/uid_map") as file:
-            if file.read().split() == _IDENTITY_MAP:
-                return False
-        with open("/proc/sys/kernel/overflowuid") as file:
-            overflow = int(file.read())
-    except (OSError, ValueError):
-        return False
-    return status.st_uid == overflow and not posix.access(path, posix.W_OK)
-
-
-def read_module(path: str) -> bytes:
-    """Return the bytes of a Lua file; HostError when it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as failure:
-        raise HostError("read", failure, path=path) from failure
+    own = environment.get("SCRUN_LUA_DIR")
+    if own:
+        search = SearchPath(own, strict=True)
+        try:
+            status = posix.stat(own)
+        except OSError as err:
+            raise ConfigError(f"SCRUN_LUA_DIR: {own}: {err.strerror}") from err
+        if status.st_mode & _S_IFMT != _S_IFDIR:
+            raise ConfigError(f"SCRUN_LUA_DIR: {own} is no directory")
+        check_owner(own, status, strict=True)
+        return search
+    file = slurm_conf or environment.get("SLURM_CONF")
+    if not file:
+        return SearchPath(DEFAULT_DIR)
+    return SearchPath(file.rpartition("/")[0] or ("/" if file.startswith("/") else "."))
 
 
 def locate_site(slurm_conf: str | None, override: str | None = None) -> tuple[str | None, str]:
-    """Return (path of the site's scrun.lua or None, its ``scrun.d``), beside slurm.conf.
-
-    Args:
-        slurm_conf: the configuration file in force; None for /etc/slurm/slurm.conf.
-        override: SCRUN_LUA_DIR: a directory of the caller's to use instead.
+    """(the site's scrun.lua or None, the directory for SearchPath); see ``site_search``.
 
     Raises:
-        ConfigError: the override is not the caller's, or scrun.lua is not to be trusted.
+        ConfigError: the override is not the caller's, or scrun.lua is refused.
     """
-    directory = override or dirname(slurm_conf or "/etc/slurm/slurm.conf")
-    if override:
-        try:
-            owner = posix.stat(override).st_uid
-        except OSError as failure:
-            raise HostError("SCRUN_LUA_DIR: read", failure, path=override) from failure
-        if owner != posix.geteuid():
-            raise ConfigError(f"SCRUN_LUA_DIR: {override} is not yours", code="NO_PERMISSION")
-        check_trusted(override)
-    script = join(directory, "scrun.lua")
-    if not exists(script):
-        return None, join(directory, "scrun.d")
-    check_trusted(script)
-    return script, join(directory, "scrun.d")
+    search = site_search({"SCRUN_LUA_DIR": override} if override else {}, slurm_conf)
+    return search.script(), search.site_dir or DEFAULT_DIR
 
 
-def lua_paths(version: str, site_dir: str | None) -> tuple[str, str]:
-    """Return package.path and package.cpath: the site's and the system's, never the caller's.
+def check_owner(path: str, status: posix.stat_result, *, strict: bool = False) -> None:
+    """Refuse a file or directory that others than root and the caller could have written.
 
-    The present directory is left out: it may be a bundle that somebody else made.
+    In a user namespace (engines run us so) the real root has no number: it shows as the
+    overflow uid, which is accepted for what we cannot write ourselves.
+
+    Raises:
+        ConfigError: refused, with the reason.
     """
-    site = [f"{site_dir}/?.lua", f"{site_dir}/?/init.lua"] if site_dir else []
-    bases = [f"/usr/local/share/lua/{version}", f"/usr/share/lua/{version}"]
-    path = site + [f"{base}/{tail}" for base in bases for tail in ("?.lua", "?/init.lua")]
-    machine = getattr(sys.implementation, "_multiarch", "")
-    libraries = ["/usr/local/lib", *([f"/usr/lib/{machine}"] if machine else []), "/usr/lib"]
-    libraries += ["/usr/lib64"]
-    return ";".join(path), ";".join(f"{base}/lua/{version}/?.so" for base in libraries)
+    caller = posix.geteuid()
+    owner = status.st_uid
+    if strict:
+        trusted = owner == caller
+    else:
+        trusted = owner in (0, caller) or (
+            owner == _overflow_uid() and _in_user_namespace() and not posix.access(path, _W_OK)
+        )
+    if not trusted:
+        wanted = "the caller" if strict else "root or the caller"
+        raise ConfigError(
+            f"{path} is refused: it belongs to uid {owner}, not to {wanted}",
+            hint="Lua files decide what runs: give them to root",
+        )
+    if status.st_mode & 0o022:
+        who = "everybody" if status.st_mode & 0o002 else "its group"
+        raise ConfigError(
+            f"{path} is refused: it is writable by {who}", hint=f"chmod go-w {path} helps"
+        )
+
+
+def shipped_dir() -> str:
+    """The directory of luastd: in the package when installed, beside it in a checkout."""
+    package = __file__.rpartition("/")[0].rpartition("/")[0]
+    installed = f"{package}/luastd"
+    if _is_dir(installed):
+        return installed
+    return f"{package.rpartition('/')[0]}/luastd"
+
+
+def install(runtime: Runtime, search: SearchPath) -> None:
+    """Make ``require`` in ``runtime`` follow ``search``.
+
+    ``package.path`` and ``package.cpath`` become those of the system, whatever LUA_PATH and
+    LUA_CPATH of the caller say, without the working directory.
+    """
+    from scrun.lua.engines import export_symbols
+
+    def find(name: bytes) -> tuple[str, bytes] | tuple[()]:
+        text = name.decode("utf-8", "surrogateescape")
+        if text.startswith(("scrun.", "luastd.")):
+            found = search.find(text)
+            path = found.path if found else None
+        else:
+            path = search.find_own(text)
+        return (path, search.read(path)) if path else ()
+
+    def export() -> str | None:
+        return export_symbols(runtime.dialect)
+
+    version = "5.1" if runtime.dialect == "luajit" else runtime.dialect
+    triplet = getattr(sys.implementation, "_multiarch", "")
+    shares = [f"/usr/local/share/lua/{version}", f"/usr/share/lua/{version}"]
+    libraries = ["/usr/local/lib", f"/usr/lib/{triplet}", "/usr/lib64", "/usr/lib"]
+    path = ";".join(f"{share}/?.lua;{share}/?/init.lua" for share in shares)
+    cpath = ";".join(f"{library}/lua/{version}/?.so" for library in libraries)
+    runtime.run_host_file(
+        "search.lua",
+        runtime.border,
+        runtime.function(find, "require"),
+        runtime.function(export, "require"),
+        path.encode(),
+        cpath.encode(),
+    )
+
+
+def _relative(name: str) -> str | None:
+    for prefix in ("scrun.", "luastd."):
+        if name.startswith(prefix):
+            name = name[len(prefix) :]
+            break
+    parts = name.split(".")
+    if not all(parts) or "/" in name or "\0" in name:
+        return None
+    return "/".join(parts) + ".lua"
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return posix.stat(path).st_mode & _S_IFMT == _S_IFREG
+    except OSError:
+        return False
+
+
+def _is_dir(path: str) -> bool:
+    try:
+        return posix.stat(path).st_mode & _S_IFMT == _S_IFDIR
+    except OSError:
+        return False
+
+
+def _overflow_uid() -> int:
+    try:
+        with open("/proc/sys/kernel/overflowuid", "rb") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 65534
+
+
+def _in_user_namespace() -> bool:
+    try:
+        with open("/proc/self/uid_map", "rb") as file:
+            return file.read().split() != [b"0", b"0", b"4294967295"]
+    except OSError:
+        return False

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from scrun.errors import ConfigError, ScriptError, StateError
-from scrun.lua.runtime import DIALECTS, Runtime
+from scrun.lua.engines import DIALECTS
+from scrun.lua.runtime import Runtime
 from scrun.lua.search import SearchPath
 
 
@@ -21,7 +22,7 @@ def test_python_is_out_of_reach(runtime: Runtime) -> None:
 
 
 def test_host_function_is_a_lua_function(runtime: Runtime) -> None:
-    runtime.add_function(runtime.globals, "add", lambda a, b: a + b)
+    runtime.add_function("", "add", lambda a, b: a + b)
     assert runtime.execute(b"return type(add), add(1, 2)") == (b"function", 3)
 
 
@@ -29,7 +30,7 @@ def test_host_failure_is_nil_message_code(runtime: Runtime) -> None:
     def refuse() -> None:
         raise StateError("kill web: container not running", code="NOT_RUNNING")
 
-    runtime.add_function(runtime.globals, "refuse", refuse)
+    runtime.add_function("", "refuse", refuse, errors="return")
     expected = (None, b"kill web: container not running", b"NOT_RUNNING")
     assert runtime.execute(b"return refuse()") == expected
 
@@ -38,15 +39,15 @@ def test_raised_host_failure_names_the_line(runtime: Runtime) -> None:
     def refuse() -> None:
         raise StateError("no", code="BAD_STATE")
 
-    runtime.add_function(runtime.globals, "refuse", refuse, errors="raise")
+    runtime.add_function("", "refuse", refuse, errors="raise")
     with pytest.raises(ScriptError, match=r"^site\.lua:2: no") as caught:
         runtime.execute(b"\nrefuse() return 1", "site.lua")
     assert caught.value.code == "BAD_STATE"
 
 
 def test_several_results_and_none(runtime: Runtime) -> None:
-    runtime.add_function(runtime.globals, "many", lambda: (1, None, b"\xff\0"))
-    runtime.add_function(runtime.globals, "none", lambda: ())
+    runtime.add_function("", "many", lambda: (1, None, b"\xff\0"))
+    runtime.add_function("", "none", lambda: ())
     assert runtime.execute(b"return many()") == (1, None, b"\xff\0")
     assert runtime.execute(b"return select('#', none())") == 0
 
@@ -64,7 +65,7 @@ def test_error_has_file_line_and_traceback(runtime: Runtime) -> None:
     [
         {},
         [],
-        {"b": 1, "a": [True, "x\udcff", {}, []], "c": {"z": None, "y": 1.5}},
+        {"b": 1, "a": [True, "x\udcff", {}, []], "c": {"z": 2, "y": 1.5}},
         [[], [1, 2, 3]],
         2**40,
         "",
@@ -77,7 +78,7 @@ def test_values_come_back(runtime: Runtime, value: object) -> None:
 
 
 def test_table_that_contains_itself_is_refused(runtime: Runtime) -> None:
-    with pytest.raises(ScriptError, match="contains itself"):
+    with pytest.raises(ScriptError, match="nested more than"):
         runtime.to_python(runtime.execute(b"local t = {} t.t = t return t"))
 
 
@@ -105,7 +106,7 @@ def test_old_names_stay(runtime: Runtime) -> None:
 
 
 def test_compiled_lua_is_refused(runtime: Runtime) -> None:
-    with pytest.raises(ScriptError, match=r"x\.lua: compiled Lua is refused"):
+    with pytest.raises(ScriptError, match=r"x\.lua: is a compiled chunk"):
         runtime.load(b"\x1bLua", "x.lua")
 
 
@@ -121,7 +122,7 @@ def test_caller_paths_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_unknown_dialect() -> None:
-    with pytest.raises(ConfigError, match=r'unknown dialect "6\.0"'):
+    with pytest.raises(ConfigError, match=r"no Lua dialect '6\.0'"):
         Runtime("6.0")
 
 
@@ -132,16 +133,17 @@ def test_memory_limit() -> None:
 
 
 def _site(tmp_path: Path) -> SearchPath:
-    shipped, site = tmp_path / "shipped", tmp_path / "scrun.d"
+    shipped, site = tmp_path / "shipped", tmp_path / "site" / "scrun.d"
     for root in (shipped, site):
         (root / "verbs").mkdir(parents=True, mode=0o755)
         root.chmod(0o755)
+    site.parent.chmod(0o755)
     (shipped / "verbs" / "kill.lua").write_text("return { who = 'shipped' }")
     (shipped / "only.lua").write_text("return { who = 'only' }")
     own = site / "verbs" / "kill.lua"
     own.write_text("local m = require 'luastd.verbs.kill' m.who = m.who .. '+site' return m")
     own.chmod(0o644)
-    return SearchPath(str(site), shipped=str(shipped))
+    return SearchPath(str(site.parent), shipped=str(shipped))
 
 
 @pytest.mark.parametrize("dialect", list(DIALECTS))
@@ -149,7 +151,7 @@ def test_site_module_extends_the_shipped(tmp_path: Path, dialect: str) -> None:
     runtime = Runtime(dialect, search=_site(tmp_path))
     assert runtime.require("scrun.verbs.kill")[b"who"] == b"shipped+site"
     assert runtime.require("scrun.only")[b"who"] == b"only"
-    with pytest.raises(ScriptError, match=r"no such file of scrun's: scrun\.none"):
+    with pytest.raises(ScriptError, match=r"no module 'scrun\.none'"):
         runtime.require("scrun.none")
 
 
@@ -164,8 +166,8 @@ def test_find_tells_what_is_shadowed(tmp_path: Path) -> None:
 
 def test_writable_site_file_is_refused(tmp_path: Path) -> None:
     search = _site(tmp_path)
-    (tmp_path / "scrun.d" / "verbs").chmod(0o775)
-    with pytest.raises(ConfigError, match="writable by group or others"):
+    (tmp_path / "site" / "scrun.d" / "verbs").chmod(0o775)
+    with pytest.raises(ConfigError, match="writable by its group"):
         search.find("scrun.verbs.kill")
-    with pytest.raises(ScriptError, match="writable by group or others"):
+    with pytest.raises(ScriptError, match="writable by its group"):
         Runtime(search=search).require("scrun.verbs.kill")
