@@ -2,51 +2,80 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import click
 
-from scrun.errors import UsageError
-from scrun.lua.search import SearchPath, locate_site
+from scrun.errors import ScrunError
+from scrun.lua.search import SearchPath, shipped_dir, site_search
+
+HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
 
 
-@click.group(name="lua")
+def find_site() -> tuple[SearchPath, str]:
+    """Return the search path that ``-f`` and the environment lead to, and what led there."""
+    slurm_conf: str | None = click.get_current_context().find_root().params.get("slurm_conf")
+    if os.environ.get("SCRUN_LUA_DIR"):
+        reason = "SCRUN_LUA_DIR"
+    elif slurm_conf:
+        reason = "beside the slurm.conf of -f"
+    elif os.environ.get("SLURM_CONF"):
+        reason = "beside SLURM_CONF"
+    else:
+        reason = "beside the default slurm.conf"
+    return site_search(os.environ, slurm_conf), reason
+
+
+@click.group(name="lua", context_settings=HELP_NAMES)
 def lua() -> None:
     """Look at the Lua modules that a container would use."""
 
 
-@lua.command()
-@click.argument("name")
-def which(name: str) -> None:
-    """Print the file that NAME (verbs.kill, scrun.verbs.kill) leads to, and what it replaces."""
-    full = name if name.startswith(("scrun.", "luastd.")) else f"scrun.{name}"
-    search = _search()[1]
+@lua.command(context_settings=HELP_NAMES)
+@click.argument("name", metavar="NAME")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def which(name: str, as_json: bool) -> None:
+    """Show which file a module comes from, and why.
+
+    NAME is a module below scrun, such as verbs.kill or settings; scrun.verbs.kill is the same, and
+    luastd.verbs.kill the shipped one.
+    """
+    search, origin = find_site()
+    directory = f"{search.site_dir}/scrun.d"
+    full = name if name.partition(".")[0] in ("scrun", "luastd") else f"scrun.{name}"
     found = search.find(full)
     if found is None:
-        places = " or ".join(_directories(search))
-        raise UsageError(f'lua which: no module "{full}" in {places}', code="NOT_FOUND")
-    click.echo(f"{found.path} ({found.kind})")
+        raise ScrunError(
+            f'lua which: no module "{full}" in {directory} or {shipped_dir()}',
+            code="NOT_FOUND",
+        )
+    if found.kind == "site":
+        reason = f"the site's own, {origin}"
+    elif full.startswith("luastd."):
+        reason = "shipped: luastd names nothing else"
+    else:
+        reason = f"shipped: {directory} has none"
+    if as_json:
+        answer = {"module": full, "path": found.path, "kind": found.kind, "reason": reason}
+        click.echo(json.dumps({**answer, "shadowed": found.shadowed}))
+        return
+    click.echo(found.path)
+    click.echo(f"  {reason}")
     for path in found.shadowed:
-        click.echo(f"  instead of {path}")
+        click.echo(f"  replaces {path}")
 
 
-@lua.command()
-def path() -> None:
-    """Print the site's script and the directories that modules come from, in order."""
-    script, search = _search()
-    click.echo(f"script: {script or 'none'}")
-    for directory in _directories(search):
-        there = "" if os.path.isdir(directory) else " (not there)"
-        click.echo(f"modules: {directory}{there}")
-
-
-def _search() -> tuple[str | None, SearchPath]:
-    """Return the site's script, if it has one, and the search path of this caller."""
-    given = click.get_current_context().find_root().params.get("slurm_conf")
-    conf = given or os.environ.get("SLURM_CONF") or None
-    script, site_dir = locate_site(conf, os.environ.get("SCRUN_LUA_DIR") or None)
-    return script, SearchPath(site_dir)
-
-
-def _directories(search: SearchPath) -> list[str]:
-    return [directory for directory in (search.site_dir, search.shipped) if directory]
+@lua.command(context_settings=HELP_NAMES)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
+def path(as_json: bool) -> None:
+    """Show where the site's script and the modules are looked for."""
+    search, reason = find_site()
+    site = search.site_dir or ""
+    places = {"script": f"{site}/scrun.lua", "site": f"{site}/scrun.d", "shipped": shipped_dir()}
+    if as_json:
+        click.echo(json.dumps({**places, "reason": reason}))
+        return
+    for kind, place in places.items():
+        absent = "" if os.path.exists(place) else " (absent)"
+        click.echo(f"{kind:8} {place}{absent}{'' if kind == 'shipped' else ', ' + reason}")
