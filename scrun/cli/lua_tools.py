@@ -27,7 +27,7 @@ def find_site() -> tuple[SearchPath, str]:
     return site_search(os.environ, slurm_conf), reason
 
 
-@click.group(name="lua", context_settings=HELP_NAMES)
+@click.group(name="lua", context_settings=HELP_NAMES, no_args_is_help=False)
 def lua() -> None:
     """Look at the Lua modules that a container would use."""
 

@@ -20,6 +20,7 @@ from scrun.hot.options import VERBS
         ("stat web", "did you mean start or state?"),
         ("--rot x state web", 'no such option "--rot"'),
         ("state", 'state: missing argument "ID"'),
+        ("lua", "lua: missing command"),
         ("kill a b c", "kill: got unexpected extra argument (c)"),
         ("kill --froce a", 'kill: no such option "--froce"'),
         ("state --root x a", "--root goes before state"),
@@ -54,10 +55,12 @@ def test_a_mistake_is_one_error_line_in_the_log(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", entry["time"])
 
 
-def test_help_groups_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_groups_the_commands(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
-    text = capsys.readouterr().out
-    positions = [text.index(f"{title}:") for title in ("Container verbs", "Lua tools", "Site tools")]
+    text = capfd.readouterr().out
+    positions = [
+        text.index(f"{title}:") for title in ("Container verbs", "Lua tools", "Site tools")
+    ]
     assert positions == sorted(positions)
     listed = set(re.findall(r"^  ([a-z]+)  ", text[positions[0] :], re.MULTILINE))
     assert listed == set(scrun.commands)
@@ -65,9 +68,9 @@ def test_help_groups_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("verb", list(VERBS))
 @pytest.mark.parametrize("word", ["--help", "--usage", "-h", "-?"])
-def test_every_verb_has_help(verb: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_verb_has_help(verb: str, word: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert main([verb, word]) == 0
-    text = capsys.readouterr().out
+    text = capfd.readouterr().out
     assert text.startswith(f"Usage: scrun {verb} ")
     for option in VERBS[verb].options:
         assert option.names[-1] in text
@@ -75,11 +78,11 @@ def test_every_verb_has_help(verb: str, word: str, capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize("line", ["--version", "-V", "version", "--log /dev/null --version"])
 def test_version_has_the_lines_that_engines_parse(
-    line: str, capsys: pytest.CaptureFixture[str]
+    line: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """dockerd needs "NAME version V", and reads "commit:" and "spec:" if they are there."""
     assert main(line.split()) == 0
-    first, commit, spec = capsys.readouterr().out.splitlines()
+    first, commit, spec = capfd.readouterr().out.splitlines()
     assert re.fullmatch(r"scrun version \d+\.\d+\.\d+", first)
     assert commit.startswith("commit: ")
     assert re.fullmatch(r"spec: \d+\.\d+\.\d+", spec)
