@@ -70,11 +70,10 @@ ip addr add 10.99.0.1/24 dev v0
 ip link set v0 up
 ip link set v1 up
 
-# An ignored SIGCHLD survives exec and makes the kernel reap what is left to pid 1.
-trap '' CHLD
 printf 'ready %s\n' "$pid"
 exec > /dev/null
+# An ignored SIGCHLD survives exec and makes the kernel reap what is left to pid 1.
 if [ "$hold" = stdin ]; then
-  exec cat
+  exec env --ignore-signal=CHLD cat
 fi
-exec sleep infinity
+exec env --ignore-signal=CHLD sleep infinity

@@ -12,7 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.py.cluster.errors import ClusterError, ClusterUnavailable
@@ -128,14 +128,7 @@ class Sandbox:
         Args:
             pattern: regular expression searched in the arguments joined by blanks.
         """
-        found = []
-        for host_pid in _pids():
-            if host_pid == self.pid or not self._holds(host_pid):
-                continue
-            process = _read_process(host_pid)
-            if process and re.search(pattern, process.command):
-                found.append(process)
-        return found
+        return list_processes(pattern, lambda pid: pid != self.pid and self._holds(pid))
 
     def _holds(self, host_pid: int) -> bool:
         # A container's own pid namespace is a child of ours; NSpid has one number per level.
@@ -176,6 +169,18 @@ class Sandbox:
             self._holder.wait(END_TIMEOUT_S)
             if self._holder.stdin:
                 self._holder.stdin.close()
+
+
+def list_processes(
+    pattern: str = "", wanted: Callable[[int], bool] = lambda pid: True
+) -> list[Process]:
+    """Return the processes of this machine that are wanted and whose command line matches."""
+    found = []
+    for host_pid in _pids():
+        process = _read_process(host_pid) if wanted(host_pid) else None
+        if process and re.search(pattern, process.command):
+            found.append(process)
+    return found
 
 
 def check_machine() -> None:

@@ -120,7 +120,7 @@ class SandboxCluster(Cluster):
             timeout_s=SLURMCTLD_TIMEOUT_S,
             what="slurmctld has ended",
         )
-        start = 'exec slurmctld >> /var/log/slurm/start.log 2>&1'
+        start = "exec slurmctld >> /var/log/slurm/start.log 2>&1"
         self.run(["sh", "-c", start], user="root", check=True)
         self.wait_until(
             lambda: b"is UP" in self.run(["scontrol", "ping"]).stdout,

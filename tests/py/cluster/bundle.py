@@ -1,0 +1,56 @@
+"""The smallest OCI bundle that ``srun --container`` and crun accept from a user."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from tests.py.cluster.base import Cluster
+from tests.py.cluster.recipe import BUSY_ROOTFS
+
+
+def write_bundle(
+    cluster: Cluster,
+    path: str,
+    args: Sequence[str],
+    *,
+    owner: str = "alice",
+    env: Sequence[str] = ("PATH=/bin",),
+) -> str:
+    """Write ``path``/config.json and ``path``/rootfs, a busybox of its owner's own.
+
+    slurmstepd adds mounts below /var/run, for which crun makes directories in the rootfs:
+    one that belongs to somebody else does not do.
+
+    Returns:
+        ``path``, for use in a command.
+    """
+    text = json.dumps(_config(args, env, cluster.uid(owner)))
+    cluster.write_file(f"{path}/config.json", text, owner=owner)
+    cluster.run(["cp", "-a", "-T", BUSY_ROOTFS, f"{path}/rootfs"], user=owner, check=True)
+    return path
+
+
+def _config(args: Sequence[str], env: Sequence[str], uid: int) -> dict[str, Any]:
+    one = {"containerID": 0, "hostID": uid, "size": 1}
+    dev = ["nosuid", "strictatime", "mode=755", "size=65536k"]
+    return {
+        "ociVersion": "1.0.0",
+        "process": {
+            "terminal": False,
+            "user": {"uid": 0, "gid": 0},
+            "args": list(args),
+            "env": list(env),
+            "cwd": "/",
+        },
+        "root": {"path": "rootfs"},
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": dev},
+            {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"},
+        ],
+        "linux": {
+            "uidMappings": [one],
+            "gidMappings": [one],
+            "namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts", "user")],
+        },
+    }
