@@ -3,23 +3,51 @@
 ---@class scrun.verbs.create
 local M = {}
 local host = require 'host'
+local job_request = require 'scrun.job.request'
+local settings = require 'scrun.settings'
 
---- Override point: gets the job that the container will run in.
+--- Override point: what to ask Slurm for.
 ---@param container table
----@return true? ok
+---@param caller { environment: table<string, string>, config: table }
+---@return table? request see job/request.lua
 ---@return string? errmsg
 ---@return string? code
-function M.allocate(container) -- luacheck: ignore 212
-  return host.allocate()
+function M.request(container, caller)
+  return job_request.from(caller.environment, caller.config, settings, container.id)
+end
+
+--- Override point: gets the job that the container will run in.
+---@param request table
+---@return integer? job_id
+---@return string? errmsg
+---@return string? code
+function M.allocate(request)
+  return host.allocate(request)
 end
 
 --- Runs the verb.
 ---@param container table
+---@param caller { environment: table<string, string>, config: table }
 ---@return true? ok
 ---@return string? errmsg
 ---@return string? code
-function M.run(container)
-  return M.allocate(container)
+function M.run(container, caller)
+  local command, errmsg, code = host.resolve_command()
+  if not command then
+    return nil, errmsg, code
+  end
+  local request
+  request, errmsg, code = M.request(container, caller)
+  if not request then
+    return nil, errmsg, code
+  end
+  M.pending = { request = request, command = command } -- start needs both
+  local job_id
+  job_id, errmsg, code = M.allocate(request)
+  if not job_id then
+    return nil, errmsg, code
+  end
+  return true
 end
 
 return M

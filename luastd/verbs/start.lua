@@ -3,6 +3,26 @@
 ---@class scrun.verbs.start
 local M = {}
 local host = require 'host'
+local create = require 'scrun.verbs.create'
+local step = require 'scrun.job.step'
+
+--- Override point: the arguments of srun.
+---@param container table
+---@return string[]
+function M.argv(container)
+  local pending = create.pending
+  local args = { pending.command }
+  for index = 2, #container.args do
+    args[index] = container.args[index]
+  end
+  local request = { srun = pending.request.srun, job_name = container.id } -- signals find it so
+  return step.argv({
+    job_id = container.job_id,
+    bundle = container.bundle,
+    args = args,
+    adopted = pending.request.job_id ~= nil,
+  }, request)
+end
 
 --- Runs the verb.
 ---@param container table
@@ -14,7 +34,7 @@ function M.run(container)
     return nil, ('cannot start container "%s": it is %s'):format(container.id, container.status),
       'BAD_STATE'
   end
-  return host.start_step()
+  return host.start_step(M.argv(container))
 end
 
 return M

@@ -67,4 +67,5 @@ class Container:
             "bundle": self.bundle,
             "job_id": self.job_id,
             "annotations": self.config.annotations,
+            "args": self.config.args,
         }

@@ -9,11 +9,14 @@ from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCK
 
 from scrun import log
 from scrun.anchor.container import Container
+from scrun.anchor.job import LocalJob, SlurmJob
 from scrun.anchor.loop import Loop
 from scrun.anchor.policy import Policy
+from scrun.cluster.commands import CommandsBackend, find_slurm_conf
 from scrun.cluster.local import LocalBackend
 from scrun.errors import ScrunError
 from scrun.host.directory import remove_tree, take_lock
+from scrun.host.user import caller
 from scrun.hot.wire import dumps, loads
 from scrun.lua.search import site_search
 from scrun.oci.signals import parse_signal
@@ -68,7 +71,7 @@ class Anchor:
         self.channel = channel
         self.loop = Loop()
         self.lock = take_lock(directory)
-        self.backend = LocalBackend(directory, os.environ)
+        self.job = self._choose_job(str(slurm_conf) if slurm_conf else None)
         self.step: Process | None = None
         self.exit_status: int | None = None
         self.removed = False
@@ -77,6 +80,7 @@ class Anchor:
         self.policy = Policy(
             search,
             {
+                "resolve_command": self._resolve_command,
                 "allocate": self._allocate,
                 "start_step": self._start_step,
                 "signal": self._signal,
@@ -89,7 +93,8 @@ class Anchor:
         """Live; returns the exit status of the container."""
         self.container.publish()
         self._listen()
-        self.policy.run("create", "run", self.container.table(), {}, self._created)
+        request = {"environment": dict(os.environ), "config": self.container.config.raw}
+        self.policy.run("create", "run", self.container.table(), request, self._created)
         while self.exit_status is None or self.open_replies:
             self.loop.run_once()
         if not self.removed:
@@ -111,6 +116,9 @@ class Anchor:
             self.container.become(CREATED)
         else:
             self._abandon()
+        self._tell_creator(ok, message, code)
+
+    def _tell_creator(self, ok: bool, message: str, code: str) -> None:
         self.channel.send(dumps({"ok": ok, "message": message, "code": code}))
 
     def _creator_spoke(self) -> None:
@@ -121,9 +129,12 @@ class Anchor:
             self._abandon()
 
     def _abandon(self) -> None:
-        remove_tree(self.directory)
-        self.removed = True
-        self.exit_status = 1
+        def finished() -> None:
+            remove_tree(self.directory)
+            self.removed = True
+            self.exit_status = 1
+
+        self.job.finish(1, finished)
 
     def _close_record(self) -> None:
         fd = os.open(f"{self.directory}/released", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -175,20 +186,48 @@ class Anchor:
             log.debug("the caller of a verb did not wait for the answer")
         connection.close()
 
+    def _choose_job(self, slurm_conf: str | None) -> LocalJob | SlurmJob:
+        container_id = self.container.id
+        conf = find_slurm_conf(slurm_conf, os.environ)
+        if conf is None:
+            self.container.backend = LocalBackend.name
+            log.info(f"{container_id}: no slurm.conf here: the container runs on this machine")
+            local = LocalBackend(self.directory, os.environ)
+            return LocalJob(self.loop, local, container_id)
+        from scrun.oci.oci_conf import read_oci_conf  # the local backend has no use for it
+
+        self.container.backend = CommandsBackend.name
+        oci_conf = read_oci_conf(f"{os.path.dirname(conf)}/oci.conf", log.info)
+        backend = CommandsBackend(self.directory, os.environ, oci_conf, caller())
+        return SlurmJob(self.loop, backend, container_id)
+
     # The primitives: each answers by `resume`, at once or from the loop.
 
-    def _allocate(self, resume: Callable[..., None]) -> None:
+    def _resolve_command(self, resume: Callable[..., None]) -> None:
+        from scrun.oci.commands import resolve_command  # create only
+
         try:
-            self.container.job_id = self.backend.allocate()
+            resume(resolve_command(self.container.config))
         except ScrunError as err:
             resume(None, str(err), err.code)
-            return
-        self.container.backend = self.backend.name
-        resume(True)
 
-    def _start_step(self, resume: Callable[..., None]) -> None:
+    def _allocate(self, resume: Callable[..., None], request: dict[str, object]) -> None:
+        def done(error: ScrunError | None) -> None:
+            if error is not None:
+                resume(None, str(error), error.code)
+                return
+            self.container.job_id = self.job.job_id
+            self.container.publish()
+            resume(self.job.job_id)
+
+        self.request = request
+        options, job_id = request.get("salloc"), request.get("job_id")
+        assert isinstance(options, list)
+        self.job.allocate(options, job_id if isinstance(job_id, int) else None, done)
+
+    def _start_step(self, resume: Callable[..., None], argv: list[str]) -> None:
         try:
-            self.step = self.backend.run(self.container.id, self.container.bundle)
+            self.step = self.job.start(self.container.bundle, argv)
         except ScrunError as err:
             resume(None, str(err), err.code)
             return
@@ -207,27 +246,23 @@ class Anchor:
                 self._ended(128 + number)
             resume(True)
             return
-        self._deliver(resume, number, tries=100)
 
-    def _deliver(self, resume: Callable[..., None], number: int, tries: int) -> None:
-        def delivered(status: int) -> None:
-            if status == 0 or self.exit_status is not None:
+        def done(error: ScrunError | None) -> None:
+            if error is None:
                 resume(True)
-            elif tries:  # the step is up before the OCI runtime has made the container
-                self._deliver(resume, number, tries - 1)
             else:
-                resume(None, f"signal {number} was not delivered", "NOT_DELIVERED")
+                resume(None, str(error), error.code)
 
-        self.loop.when_ended(self.backend.signal(self.container.id, number), delivered)
+        self.job.signal(number, lambda: self.exit_status is not None, done)
 
     def _ended(self, status: int) -> None:
-        def removed(_: int) -> None:
+        def finished() -> None:
             self.container.become(STOPPED)
             self.exit_status = status
             for resume in self.waiting:
                 resume(True)
 
-        self.loop.when_ended(self.backend.remove(self.container.id), removed)
+        self.job.finish(status, finished)
 
     def _wait_ended(self, resume: Callable[..., None]) -> None:
         if self.exit_status is not None:
