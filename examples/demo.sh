@@ -30,8 +30,7 @@ cat >"$work/bundle/config.json" <<CONFIG
   "process": { "terminal": false, "user": { "uid": 0, "gid": 0 }, "cwd": "/",
     "env": ["PATH=/usr/bin:/bin"],
     "args": ["/bin/sh", "-c",
-      "trap 'echo the container got USR1; exit 7' USR1
-       echo the container runs as pid \$\$; while :; do sleep 0.1; done"] },
+      "trap 'echo the container got USR1; exit 7' USR1; echo the container runs as pid \$\$; while :; do sleep 0.1; done"] },
   "root": { "path": "rootfs" }, "mounts": [$mounts],
   "linux": { "namespaces": [$namespaces]$mappings } }
 CONFIG

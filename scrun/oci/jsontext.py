@@ -46,6 +46,16 @@ _CONTEXT: Any = _Scanning  # typeshed knows the scanner with a context of its ow
 _SCANNER = _json.make_scanner(_CONTEXT)
 
 
+def _scan(text: str, start: int) -> tuple[Any, int]:
+    """Run the C scanner. Up to Python 3.12 it only looks json.decoder's error up, to raise it."""
+    try:
+        return _SCANNER(text, start)
+    except SystemError:
+        import json.decoder  # noqa: F401 (8 ms, and only for text that is not JSON)
+
+        return _SCANNER(text, start)
+
+
 def loads(data: bytes) -> Any:
     """Decode one JSON value.
 
@@ -62,7 +72,7 @@ def loads(data: bytes) -> Any:
         text = text[1:]
     start = _skip_blanks(text, 0)
     try:
-        value, end = _SCANNER(text, start)
+        value, end = _scan(text, start)
     except StopIteration as err:
         raise _error("a value is missing", text, err.value) from None
     except RecursionError:

@@ -117,3 +117,17 @@ def test_the_layer_loads_nothing_heavy() -> None:
         [sys.executable, "-I", "-S", "-c", code, root], capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == []
+
+
+def test_a_mistake_is_placed_in_a_process_that_never_loaded_json() -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from scrun.oci.jsontext import JSONSyntaxError, loads\n"
+        "try: loads(b'[1,\\n \"a\\nb\"]')\n"
+        "except JSONSyntaxError as err: print(err.line)"
+    )
+    root = __file__.rsplit("/tests/", 1)[0]
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, root], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "2\n"
