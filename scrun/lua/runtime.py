@@ -70,6 +70,7 @@ class Runtime:
         self._slice = border[b"slice"]
         self.run_host_file("compat.lua")
         search_module.install(self, search or search_module.SearchPath(None))
+        self.json = self.run_host_file("json.lua", border)
 
     # -- scripts -----------------------------------------------------------------------------
 
