@@ -86,7 +86,8 @@ local function encode_table(value, out, indent, depth)
       if type(key) ~= 'string' and type(key) ~= 'number' then
         error('json: a key that is a ' .. type(key), 0)
       end
-      out[#out + 1] = quote(type(key) == 'number' and number(key) or key) .. (indent and ': ' or ':')
+      local name = type(key) == 'number' and number(key) or key
+      out[#out + 1] = quote(name) .. (indent and ': ' or ':')
       encode_value(value[key], out, indent, depth + 1)
     else
       encode_value(items[n], out, indent, depth + 1)
