@@ -169,7 +169,19 @@ function M.run(case)
   return 'fail', message
 end
 
---- Runs spec files and prints a line for every test that did not pass.
+--- Forgets the modules that were loaded since `known` was taken, so that a spec file's stubs
+--- are its own.
+---@param known table<string, true>
+local function forget_modules(known)
+  for name in pairs(package.loaded) do
+    if not known[name] then
+      package.loaded[name] = nil
+    end
+  end
+end
+
+--- Runs spec files, each with modules of its own, and prints a line for every test that did
+--- not pass.
 ---@param paths string[]
 ---@param write? fun(text: string) default: to standard output
 ---@return boolean ok nothing failed
@@ -178,6 +190,10 @@ function M.main(paths, write)
     io.stdout:write(text)
   end
   local count = { pass = 0, fail = 0, pending = 0 }
+  local known = {}
+  for name in pairs(package.loaded) do
+    known[name] = true
+  end
   for _, path in ipairs(paths) do
     local cases, errmsg = M.collect(path)
     if not cases then
@@ -193,6 +209,7 @@ function M.main(paths, write)
         write(('TODO %s: %s\n'):format(case.source, case.name))
       end
     end
+    forget_modules(known)
   end
   write(('%d passed, %d failed, %d pending\n'):format(count.pass, count.fail, count.pending))
   return count.fail == 0

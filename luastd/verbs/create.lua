@@ -25,6 +25,14 @@ function M.allocate(request)
   return host.allocate(request)
 end
 
+--- Override point: brings the bundle to the nodes; shipped: the site's `slurm_scrun_stage_in`.
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function M.stage_in(container) -- luacheck: ignore 212
+  return host.stage_in()
+end
+
 --- Runs the verb.
 ---@param container table
 ---@param caller { environment: table<string, string>, config: table }
@@ -47,7 +55,7 @@ function M.run(container, caller)
   if not job_id then
     return nil, errmsg, code
   end
-  return true
+  return M.stage_in(container)
 end
 
 return M

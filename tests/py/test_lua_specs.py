@@ -1,10 +1,12 @@
-"""Run every spec of tests/lua in every dialect of Lua that a site may choose.
+"""Run every `it` of tests/lua in every dialect of Lua that a site may choose, as a test each.
 
-Each spec file in each dialect is one item; what failed inside is listed in its failure text.
+The specs are listed by Lua 5.4; each file then has one state per dialect, as it has under
+``lua tests/lua/run.lua``.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 from pathlib import Path
 from typing import Any
@@ -15,64 +17,69 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 SPECS = sorted((CHECKOUT / "tests" / "lua").rglob("*_spec.lua"))
 DIALECTS = ["lua51", "lua52", "lua53", "lua54", "lua55", "luajit21"]
 
-# `luastd.X` and `scrun.X` are one module here: no site overrides anything.
-LOADER = """
-local checkout = ...
-package.path, package.cpath = checkout .. '/?.lua', ''
-table.insert(package.searchers or package.loaders, 2, function(name)
-  local rest = name:match '^scrun%.(.+)$'
-  if rest then
-    return function()
-      return require('luastd.' .. rest)
-    end
-  end
-  return '\\n\\tno module of scrun'
-end)
-"""
-
-RUNNER = """
-local path = ...
+COLLECT = """
 local test = require 'luastd.test'
-local cases, errmsg = test.collect(path)
+local cases, errmsg = test.collect(...)
 if not cases then
-  return 0, 'cannot load: ' .. tostring(errmsg)
+  return nil, errmsg
 end
-local failures, count = {}, 0
-for _, case in ipairs(cases) do
+local names = {}
+for number, case in ipairs(cases) do
+  names[number] = case.name
+end
+local function run(number)
+  local case = cases[number]
   local outcome, message = test.run(case)
-  count = count + (outcome == 'pending' and 0 or 1)
-  if outcome == 'fail' then
-    failures[#failures + 1] = ('%s: %s\\n  %s'):format(case.source, case.name, tostring(message))
-  end
+  return outcome, case.source .. ': ' .. case.name .. '\\n' .. tostring(message)
 end
-return count, table.concat(failures, '\\n')
+return names, run
 """
 
 
-def run_spec(dialect: str, spec: Path) -> tuple[int, str]:
-    """Run one spec file in a fresh state: how many tests ran, and the text of failed ones."""
+@functools.cache
+def load(dialect: str, spec: Path) -> tuple[list[str], Any]:
+    """Load a spec file in a fresh state.
+
+    Returns:
+        The tests' names, and a Lua function that runs the test of a number (from 1) and returns
+        outcome and message. A file that does not load gives one test, which tells why.
+    """
     # lupa may come without a dialect on a platform; that is a failure, not a skip: scrun
     # promises each of them.
     module: Any = importlib.import_module(f"lupa.{dialect}")
     lua = module.LuaRuntime(register_eval=False, unpack_returned_tuples=True)
-    lua.execute(LOADER, str(CHECKOUT))
-    count, failures = lua.execute(RUNNER, str(spec))
-    return int(count), str(failures)
+    lua.execute((CHECKOUT / "tests/lua/support/setup.lua").read_text(), str(CHECKOUT))
+    names, run = lua.execute(COLLECT, str(spec))
+    if names is None:
+        text = f"cannot load {run}"
+        return ["loads"], lambda _number: ("fail", text)
+    return list(names.values()), run
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("spec", SPECS, ids=lambda path: path.relative_to(CHECKOUT).as_posix())
-def test_spec_passes(spec: Path, dialect: str) -> None:
+def items() -> list[Any]:
+    """One parameter set per spec file, `it` and dialect."""
+    found = []
+    for spec in SPECS:
+        file = spec.relative_to(CHECKOUT / "tests" / "lua").as_posix().removesuffix("_spec.lua")
+        for number, name in enumerate(load("lua54", spec)[0], start=1):
+            for dialect in DIALECTS:
+                found.append(pytest.param(dialect, spec, number, id=f"{dialect}-{file}-{name}"))
+    return found
+
+
+@pytest.mark.parametrize(("dialect", "spec", "number"), items())
+def test_spec(dialect: str, spec: Path, number: int) -> None:
     """All of luastd runs in Lua 5.1 to 5.5 and LuaJIT, and does what its spec says."""
-    count, failures = run_spec(dialect, spec)
-    if failures:
-        pytest.fail(failures, pytrace=False)
-    assert count > 0, f"{spec} has no tests"
+    outcome, message = load(dialect, spec)[1](number)
+    if outcome == "pending":
+        pytest.skip("pending")
+    if outcome == "fail":
+        pytest.fail(message, pytrace=False)
 
 
 def test_there_are_specs() -> None:
     """A moved directory must not turn the suite into nothing."""
-    assert SPECS
+    assert len(items()) > 600
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -82,14 +89,18 @@ def test_failed_spec_is_reported(dialect: str, tmp_path: Path) -> None:
     spec.write_text(
         "describe('sum', function()\n it('adds', function()\n  assert.equal(3, 4)\n end)\nend)\n"
     )
-    count, failures = run_spec(dialect, spec)
-    assert count == 1
-    assert "sum adds" in failures
-    assert "bad_spec.lua:3: expected 3, got 4" in failures
+    names, run = load(dialect, spec)
+    assert names == ["sum adds"]
+    outcome, message = run(1)
+    assert outcome == "fail"
+    assert "sum adds" in message
+    assert "bad_spec.lua:3: expected 3, got 4" in message
 
 
 def test_broken_spec_is_reported(tmp_path: Path) -> None:
     """A spec file that does not compile fails with the compiler's words."""
     spec = tmp_path / "bad_spec.lua"
     spec.write_text("describe(\n")
-    assert "cannot load" in run_spec("lua54", spec)[1]
+    outcome, message = load("lua54", spec)[1](1)
+    assert outcome == "fail"
+    assert "bad_spec.lua:" in message
