@@ -1,41 +1,45 @@
-# lint, test and demo each make what they need: system packages (as root, with apt) and .venv.
+# Each target makes what it needs: Debian packages (as root) and .venv, with this checkout in place.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+NEED = PYTHON=$(PYTHON) .ci/need $@
+PYTEST_OPTIONS ?=
 
-# $(call need,TEST,PACKAGE): unless TEST succeeds install PACKAGE, or say that it is needed.
-define need
-@{ $(1); } >/dev/null 2>&1 || { \
-  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-    || { echo "please install $(2)" >&2; exit 1; }; \
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-    apt-get install -qq -y --no-install-recommends $(2) >/dev/null; }
-endef
+.PHONY: demo test lint bench clean
 
-.PHONY: lint test demo clean
+demo: $(VENV)/.installed
+	@$(NEED) crun,runc=crun
+	@PATH="$(CURDIR)/$(BIN):$$PATH:/usr/sbin:/sbin" sh examples/demo.sh
 
-lint: $(READY)
+# CI=true makes a missing cluster a failure: tests/py/conftest.py, --require-slurm.
+test: $(VENV)/.tools
+	@$(NEED) crun=crun runc=runc rsync=rsync busybox=busybox-static mmdebstrap=mmdebstrap \
+	  newuidmap=uidmap ip=iproute2 unshare=util-linux
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/py
+
+lint: $(VENV)/.tools
+	@$(NEED) luacheck=lua-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict scrun
-	$(call need,command -v luacheck,lua-check)
-	luacheck --quiet luastd tests/lua
+	$(BIN)/mypy --strict scrun tests/py
+	luacheck --quiet luastd examples tests/lua
 
-test: $(READY)
-	$(call need,command -v crun,crun)
-	$(call need,command -v rsync,rsync)
-	$(BIN)/python -m pytest tests/py
+bench: $(VENV)/.tools
+	@$(NEED) crun=crun mmdebstrap=mmdebstrap newuidmap=uidmap ip=iproute2
+	$(BIN)/python -m bench
 
-demo: $(READY)
-	$(call need,command -v crun || command -v runc,crun)
-	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+$(VENV)/.tools: $(VENV)/.installed
+	$(PIP) --editable '.[test,dev]'
+	@touch $@
 
-$(READY): pyproject.toml scrun/launcher
-	$(call need,$(PYTHON) -c 'import ensurepip',python3-venv)
-	[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,dev]'
-	touch $@
+$(VENV)/.installed: pyproject.toml scrun/launcher
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+	  "scrun needs Python 3.11 or newer. say which: make PYTHON=python3.12 ...")'
+	@PYTHON=$(PYTHON) .ci/need venv py:ensurepip=python3-venv
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV)
+	$(PIP) --editable .
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,6 +21,7 @@ class Container:
         self.directory = directory
         self.config = config
         self.bundle = config.bundle
+        self.root_path = config.root_path
         self.status = CREATING
         self.job_id = 0
         self.backend = ""
@@ -42,7 +43,8 @@ class Container:
             "status": self.status,
             "bundle": self.bundle,
             "submission_bundle": self.config.bundle,
-            "rootfs": self.config.root_path,
+            "root_path": self.root_path,
+            "submission_root_path": self.config.root_path,
             "annotations": self.config.annotations,
             "created": self.created,
             "environment": dict(os.environ),
@@ -58,6 +60,25 @@ class Container:
             created=self.created,
         )
         write_file(f"{self.directory}/state.json", text.encode("utf-8", "surrogateescape"))
+
+    def output_variables(self) -> dict[str, str]:
+        """Return the SCRUN_* variables of stage functions and commands (scrun(1), OUTPUT)."""
+        variables = {
+            "SCRUN_OCI_VERSION": self.config.oci_version,
+            "SCRUN_CONTAINER_ID": self.id,
+            "SCRUN_PID": str(os.getpid()),
+            "SCRUN_BUNDLE": self.bundle,
+            "SCRUN_SUBMISSION_BUNDLE": self.config.bundle,
+            "SCRUN_SOCKET": f"{self.directory}/anchor.sock",
+            "SCRUN_SPOOL_DIR": self.directory,
+            "SCRUN_SUBMISSION_CONFIG_FILE": self.config.path,
+            "SCRUN_ROOT": os.path.dirname(self.directory),
+            "SCRUN_ROOTFS_PATH": self.root_path,
+            "SCRUN_SUBMISSION_ROOTFS_PATH": self.config.root_path,
+        }
+        for name, value in self.config.annotations.items():
+            variables[f"SCRUN_ANNOTATION_{name}"] = value
+        return variables
 
     def table(self) -> dict[str, object]:
         """Return what policy sees of the container."""

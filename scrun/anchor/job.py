@@ -65,6 +65,10 @@ class LocalJob:
 
         self.loop.when_ended(self.backend.signal(self.container_id, number), delivered)
 
+    def remote_prefix(self) -> list[str]:
+        """Return what goes before a command to run it in the job: nothing, the job is here."""
+        return []
+
     def finish(self, status: int, done: Callable[[], None]) -> None:
         """Remove what the OCI runtime still has."""
         if not self.job_id:  # never allocated
@@ -193,6 +197,10 @@ class SlurmJob:
         listing = self.backend.list_steps(writer)
         os.close(writer)
         self.loop.when_ended(listing, lambda _: None)
+
+    def remote_prefix(self) -> list[str]:
+        """Return the srun command line that goes before a command to run it on the nodes."""
+        return self.backend.remote_prefix()
 
     def finish(self, status: int, done: Callable[[], None]) -> None:
         """End the job with ``status``, as accounting will have it; an adopted one goes on."""

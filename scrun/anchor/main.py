@@ -12,11 +12,12 @@ from scrun.anchor.container import Container
 from scrun.anchor.job import LocalJob, SlurmJob
 from scrun.anchor.loop import Loop
 from scrun.anchor.policy import Policy
+from scrun.anchor.staging import Staging
 from scrun.cluster.commands import CommandsBackend, find_slurm_conf
 from scrun.cluster.local import LocalBackend
 from scrun.errors import ScrunError
 from scrun.host.directory import remove_tree, take_lock
-from scrun.host.user import caller
+from scrun.host.user import caller, real_id
 from scrun.hot.wire import dumps, loads
 from scrun.lua.search import site_search
 from scrun.oci.signals import parse_signal
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from scrun.oci.config import Config
 
 MESSAGE_BYTES = 262144
+GID_MAP = "/proc/self/gid_map"
 SIGKILL = 9
 # Signals whose default is not to end a process (signal(7)): a created container outlives them.
 HARMLESS = frozenset((0, 17, 18, 23, 28))
@@ -77,11 +79,14 @@ class Anchor:
         self.removed = False
         self.open_replies = 0
         self.waiting: list[Callable[..., None]] = []
+        self.staging = Staging(self.loop, self.container, self.job, search)
+        self.staged = False
         self.policy = Policy(
             search,
             {
                 "resolve_command": self._resolve_command,
                 "allocate": self._allocate,
+                "stage_in": self._stage_in,
                 "start_step": self._start_step,
                 "signal": self._signal,
                 "wait_ended": self._wait_ended,
@@ -225,6 +230,17 @@ class Anchor:
         assert isinstance(options, list)
         self.job.allocate(options, job_id if isinstance(job_id, int) else None, done)
 
+    def _stage_in(self, resume: Callable[..., None]) -> None:
+        def done(error: ScrunError | None) -> None:
+            if error is not None:
+                resume(None, f"stage in: {error}", error.code)
+                return
+            self.staged = True
+            self.container.publish()
+            resume(True)
+
+        self.staging.stage_in(caller()[1], real_id(os.getgid(), GID_MAP), done)
+
     def _start_step(self, resume: Callable[..., None], argv: list[str]) -> None:
         try:
             self.step = self.job.start(self.container.bundle, argv)
@@ -262,7 +278,15 @@ class Anchor:
             for resume in self.waiting:
                 resume(True)
 
-        self.job.finish(status, finished)
+        def staged_out(error: ScrunError | None) -> None:
+            if error is not None:
+                log.error(f"stage out {self.container.id}: {error}")
+            self.job.finish(status, finished)
+
+        if self.staged:
+            self.staging.stage_out(caller()[1], real_id(os.getgid(), GID_MAP), staged_out)
+        else:
+            staged_out(None)
 
     def _wait_ended(self, resume: Callable[..., None]) -> None:
         if self.exit_status is not None:

@@ -115,12 +115,18 @@ class CommandsBackend:
 
     def run(self, argv: Sequence[str]) -> Process:
         """Start srun with ``argv`` and this process's stdio."""
-        return spawn([*self._srun(), *argv], self._step_environment())
+        # Quiet: "Exited with exit code 7" is for people who run srun, not for the container.
+        return spawn([*self._srun(), "--quiet", *argv], self._step_environment())
 
     def run_aside(self, argv: Sequence[str], stdio: tuple[int, int, int]) -> Process:
         """Start a step beside the container's, with the job's resources shared."""
         options = ["--jobid", str(self.job_id), "--overlap", "--no-kill", "--quiet"]
         return spawn([*self._srun(), *options, *argv], self._step_environment(), stdio=stdio)
+
+    def remote_prefix(self) -> list[str]:
+        """Return the command line of a step for commands of the site's script."""
+        options = ["--jobid", str(self.job_id), "--no-kill", "--job-name", "lua-command", "--"]
+        return [*self._srun(), *options]
 
     def list_steps(self, stdout_fd: int) -> Process:
         """Start a listing of the job's steps: a line ``JOB.STEP NAME`` each."""

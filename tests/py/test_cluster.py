@@ -109,6 +109,26 @@ def child_eof() -> object:
     return pytest.importorskip("pexpect").EOF
 
 
+def test_site_files_are_undone(cluster: Cluster) -> None:
+    """What a test writes as the site's Lua is gone after, what was there is back."""
+    script = cluster.root_path(f"{cluster.site_dir()}/scrun.lua")
+    module = cluster.root_path(f"{cluster.site_dir()}/scrun.d/verbs/kill.lua")
+    before = script.read_bytes() if script.exists() else None
+    cluster.site_script("-- first")
+    cluster.site_script("-- second")
+    cluster.override("verbs.kill", "return {}")
+    assert (script.read_text(), module.read_text()) == ("-- second", "return {}")
+    cluster.restore_site()
+    assert (script.read_bytes() if script.exists() else None) == before
+    assert not module.exists()
+
+
+def test_the_checkout_is_installed(scrun_cluster: Cluster) -> None:
+    """Users can run the runtime that podman's configuration names."""
+    done = scrun_cluster.run([scrun_cluster.scrun, "--version"], user="bob")
+    assert done.stdout.startswith(b"scrun version ") and not done.returncode
+
+
 def test_init_reaps_what_is_left_to_it(cluster: Cluster) -> None:
     """A test that looks for left-over processes finds no zombies."""
     cluster.run(["sh", "-c", "setsid sh -c 'sleep 0.2 & exec sleep 0.3' & :"], check=True)
