@@ -75,7 +75,7 @@ def _dispatch(command: "Command") -> int:
     if ask(command):
         return 0
     _ensure_dependencies()
-    from scrun.anchor.client import run as recover  # the anchor is dead
+    from scrun.anchor.recover import run as recover  # the anchor is dead
 
     return recover(command)
 

@@ -170,6 +170,18 @@ def error(message: str, **fields: object) -> None:
     log(ERROR, message, **fields)
 
 
+def warn(message: str) -> None:
+    """Log what is odd and goes on nevertheless; where errors go, as Slurm's own warnings."""
+    log(ERROR, f"warning: {message}")
+
+
+def tell_user(message: str) -> None:
+    """Say something to the caller, whatever the level of stderr, and log it at info."""
+    if _log.stderr_open and _log.levels["stderr"] < INFO and not _log.explicit_quiet:
+        _write_stderr(f"scrun: {message}")
+    info(message)
+
+
 def info(message: str, **fields: object) -> None:
     """Log what an operator asks for next morning."""
     log(INFO, message, **fields)

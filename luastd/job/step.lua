@@ -8,8 +8,23 @@ local M = {}
 ---@field bundle string as the nodes see it
 ---@field args string[] the container's command; args[1] absolute, since slurmstepd looks a bare
 --- name up on the node
+---@field variables? table<string, string> of ours (SCRUN_*), which the container's process gets
 ---@field terminal? boolean the step gets a pseudoterminal
 ---@field adopted? boolean the allocation is not ours: share its resources with its other steps
+
+--- Override point: which variables srun hands on; those of Slurm itself always come along.
+---@param variables? table<string, string>
+---@return string option
+function M.export(variables)
+  local names = {}
+  for name in pairs(variables or {}) do
+    if not name:find '[,=%s]' then -- srun has no way to quote these
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  return '--export=' .. (names[1] and table.concat(names, ',') or 'NONE')
+end
 
 --- Override point: options in front of those that the request brings.
 ---@param container scrun.job.Container
@@ -21,7 +36,7 @@ function M.options(container, request)
     ('%d'):format(container.job_id),
     '--container',
     container.bundle,
-    '--export=NONE', -- the container's environment is config.json's
+    M.export(container.variables), -- beside it the container's environment is config.json's
     '--no-kill', -- a node lost ends its own tasks only, as the manual's lua-command has it
   }
   if request.job_name then

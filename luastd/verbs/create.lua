@@ -7,9 +7,9 @@ local job_request = require 'scrun.job.request'
 local settings = require 'scrun.settings'
 
 --- Override point: what to ask Slurm for.
----@param container table
----@param caller { environment: table<string, string>, config: table }
----@return table? request see job/request.lua
+---@param container scrun.Container
+---@param caller { environment: table<string, string>, config: oci.Config }
+---@return scrun.job.Request? request
 ---@return string? errmsg
 ---@return string? code
 function M.request(container, caller)
@@ -17,15 +17,24 @@ function M.request(container, caller)
 end
 
 --- Override point: gets the job that the container will run in.
----@param request table
+---@param request scrun.job.Request
 ---@return integer? job_id
 ---@return string? errmsg
 ---@return string? code
 function M.allocate(request)
-  return host.allocate(request)
+  local job_id, errmsg, code, output = host.allocate(request)
+  if job_id then
+    return job_id
+  elseif output and output:find('unrecognized option', 1, true) then
+    local told = job_request.explain_refusal(request, output, host.slurm_version())
+    return nil, told or errmsg, code
+  end
+  return nil, errmsg, code
 end
 
---- Override point: brings the bundle to the nodes; shipped: the site's `slurm_scrun_stage_in`.
+--- Override point: brings the bundle to the nodes; shipped: the site's `slurm_scrun_stage_in`,
+--- or the stager that the setting `stage` names.
+---@param container scrun.Container
 ---@return true? ok
 ---@return string? errmsg
 ---@return string? code
@@ -33,9 +42,9 @@ function M.stage_in(container) -- luacheck: ignore 212
   return host.stage_in()
 end
 
---- Runs the verb.
----@param container table
----@param caller { environment: table<string, string>, config: table }
+--- Runs the verb. What can be known to be wrong is found before a job is asked for.
+---@param container scrun.Container
+---@param caller { environment: table<string, string>, config: oci.Config }
 ---@return true? ok
 ---@return string? errmsg
 ---@return string? code
@@ -47,6 +56,11 @@ function M.run(container, caller)
   local request
   request, errmsg, code = M.request(container, caller)
   if not request then
+    return nil, errmsg, code
+  end
+  local ok
+  ok, errmsg, code = host.load_script()
+  if not ok then
     return nil, errmsg, code
   end
   M.pending = { request = request, command = command } -- start needs both

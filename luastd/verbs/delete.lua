@@ -5,16 +5,18 @@ local M = {}
 local host = require 'host'
 
 --- Runs the verb. A container that was created and never started may be deleted, as with runc.
----@param container table
+---@param container scrun.Container
 ---@param request { force: boolean }
 ---@return true? ok
 ---@return string? errmsg
 ---@return string? code
 function M.run(container, request)
-  if container.status == 'running' and not request.force then
-    return nil, ('cannot delete container "%s": it is running'):format(container.id), 'BAD_STATE'
+  local status = container.status
+  if (status == 'running' or status == 'creating') and not request.force then
+    local text = 'cannot delete container "%s": it is %s'
+    return nil, text:format(container.id, status), 'BAD_STATE'
   end
-  if container.status == 'running' or container.status == 'created' then
+  if status ~= 'stopped' then
     local ok, errmsg, code = host.signal('KILL')
     if not ok then
       return nil, errmsg, code

@@ -15,14 +15,17 @@ function M.choose_signal(requested)
   return M.translate[requested] or requested
 end
 
---- Runs the verb.
----@param container table
----@param request { signal: string }
+--- Runs the verb. A container that is still being created is let go of: its engine gave up.
+---@param container scrun.Container
+---@param request { signal: string, all?: boolean }
 ---@return true? ok
 ---@return string? errmsg
 ---@return string? code
 function M.run(container, request)
-  if container.status ~= 'created' and container.status ~= 'running' then
+  if container.status == 'stopped' then
+    if request.all then -- as runc: engines send KILL to all after the end
+      return true
+    end
     return nil, 'container not running', 'NOT_RUNNING'
   end
   return host.signal(M.choose_signal(request.signal))

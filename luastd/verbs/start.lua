@@ -7,7 +7,7 @@ local create = require 'scrun.verbs.create'
 local step = require 'scrun.job.step'
 
 --- Override point: the arguments of srun.
----@param container table
+---@param container scrun.Container
 ---@return string[]
 function M.argv(container)
   local pending = create.pending
@@ -20,12 +20,13 @@ function M.argv(container)
     job_id = container.job_id,
     bundle = container.bundle,
     args = args,
+    variables = container.variables,
     adopted = pending.request.job_id ~= nil,
   }, request)
 end
 
 --- Runs the verb.
----@param container table
+---@param container scrun.Container
 ---@return true? ok
 ---@return string? errmsg
 ---@return string? code

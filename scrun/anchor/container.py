@@ -5,27 +5,73 @@ from __future__ import annotations
 import os
 
 from scrun.host.directory import write_file
+from scrun.host.user import Caller
 from scrun.hot.wire import dumps
+from scrun.oci.config import join_path
 from scrun.oci.state import CREATING, check_transition, document, format_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from scrun.hot.parse import Command
     from scrun.oci.config import Config
+
+# What an engine leaves for its own use in the environment of `create`.
+ENGINES_OWN = ("_OCI_SYNCPIPE", "_OCI_STARTPIPE", "_OCI_ATTACHPIPE", "NOTIFY_SOCKET", "LISTEN_FDS")
 
 
 class Container:
-    """A container's facts; `publish` writes them to its directory."""
+    """A container's facts; `publish` writes them to its directory.
 
-    def __init__(self, container_id: str, directory: str, config: Config) -> None:
+    Attributes:
+        directory: its spool directory, ``<root>/<id>``.
+        submission_bundle, submission_root_path, config_file: as ``create`` was given them.
+        bundle, root_path: as they are now; the script may have set others.
+        user: whose job it is.
+        variables: SCRUN_* that stay the same all its life.
+        environment: of the caller of ``create``; with -f, SLURM_CONF is that file.
+        staged: stage_in has succeeded, and stage_out has not run.
+        backend, job: the backend's name and what it recorded of the job.
+    """
+
+    def __init__(
+        self,
+        container_id: str,
+        directory: str,
+        user: Caller,
+        *,
+        bundle: str,
+        root_path: str,
+        config_file: str,
+        annotations: dict[str, str],
+        variables: dict[str, str],
+        environment: dict[str, str],
+        created: str,
+    ) -> None:
         self.id = container_id
         self.directory = directory
-        self.config = config
-        self.bundle = config.bundle
-        self.root_path = config.root_path
+        self.user = user
+        self.submission_bundle = self.bundle = bundle
+        self.submission_root_path = root_path
+        self.root_path: str | None = root_path
+        self.config_file = config_file
+        self.annotations = annotations
+        self.variables = variables
+        self.environment = environment
+        self.created = created
+        self.args: list[str] = []
         self.status = CREATING
-        self.job_id = 0
+        self.staged = False
         self.backend = ""
-        self.created = format_time()
+        self.job: dict[str, object] = {}
+
+    @property
+    def job_id(self) -> int:
+        """The job's number; 0 before there is one."""
+        job_id = self.job.get("job_id", 0)
+        assert isinstance(job_id, int)
+        return job_id
 
     def become(self, status: str) -> None:
         """Change the state as the spec allows, and publish it."""
@@ -38,47 +84,39 @@ class Container:
         record = {
             "id": self.id,
             "pid": os.getpid(),
-            "job_id": self.job_id,
             "backend": self.backend,
+            "job": self.job,
             "status": self.status,
+            "staged": self.staged,
             "bundle": self.bundle,
-            "submission_bundle": self.config.bundle,
+            "submission_bundle": self.submission_bundle,
             "root_path": self.root_path,
-            "submission_root_path": self.config.root_path,
-            "annotations": self.config.annotations,
+            "submission_root_path": self.submission_root_path,
+            "config_file": self.config_file,
+            "annotations": self.annotations,
             "created": self.created,
-            "environment": dict(os.environ),
+            "variables": self.variables,
+            "environment": self.environment,
         }
         write_file(f"{self.directory}/record.cbor", dumps(record))
         text = document(
             container_id=self.id,
             status=self.status,
             pid=os.getpid(),
-            bundle=self.config.bundle,
-            annotations=self.config.annotations,
-            rootfs=self.config.root_path,
+            bundle=self.submission_bundle,
+            annotations=self.annotations,
+            rootfs=self.submission_root_path,
             created=self.created,
+            owner=self.user.name,
         )
         write_file(f"{self.directory}/state.json", text.encode("utf-8", "surrogateescape"))
 
     def output_variables(self) -> dict[str, str]:
-        """Return the SCRUN_* variables of stage functions and commands (scrun(1), OUTPUT)."""
-        variables = {
-            "SCRUN_OCI_VERSION": self.config.oci_version,
-            "SCRUN_CONTAINER_ID": self.id,
-            "SCRUN_PID": str(os.getpid()),
+        """Return the SCRUN_* variables of stage functions, commands and the step (scrun(1))."""
+        return self.variables | {
             "SCRUN_BUNDLE": self.bundle,
-            "SCRUN_SUBMISSION_BUNDLE": self.config.bundle,
-            "SCRUN_SOCKET": f"{self.directory}/anchor.sock",
-            "SCRUN_SPOOL_DIR": self.directory,
-            "SCRUN_SUBMISSION_CONFIG_FILE": self.config.path,
-            "SCRUN_ROOT": os.path.dirname(self.directory),
-            "SCRUN_ROOTFS_PATH": self.root_path,
-            "SCRUN_SUBMISSION_ROOTFS_PATH": self.config.root_path,
+            "SCRUN_ROOTFS_PATH": self.root_path or "",
         }
-        for name, value in self.config.annotations.items():
-            variables[f"SCRUN_ANNOTATION_{name}"] = value
-        return variables
 
     def table(self) -> dict[str, object]:
         """Return what policy sees of the container."""
@@ -87,6 +125,78 @@ class Container:
             "status": self.status,
             "bundle": self.bundle,
             "job_id": self.job_id,
-            "annotations": self.config.annotations,
-            "args": self.config.args,
+            "annotations": self.annotations,
+            "args": self.args,
+            "variables": self.output_variables(),
         }
+
+
+def submitted(command: Command, directory: str, config: Config, user: Caller) -> Container:
+    """Return the container that ``create`` was called for."""
+    environment = {k: v for k, v in os.environ.items() if k not in ENGINES_OWN}
+    slurm_conf = command.globals.get("slurm_conf")
+    if slurm_conf:
+        environment["SLURM_CONF"] = join_path(os.getcwd(), str(slurm_conf))
+    container = Container(
+        command.operands[0],
+        directory,
+        user,
+        bundle=config.bundle,
+        root_path=config.root_path,
+        config_file=config.path,
+        annotations=config.annotations,
+        variables=_lasting_variables(command, directory, config, user),
+        environment=environment,
+        created=format_time(),
+    )
+    container.args = config.args
+    return container
+
+
+def recorded(record: dict[str, Any], directory: str) -> Container:
+    """Return the container that a dead anchor has recorded."""
+    container = Container(
+        record["id"],
+        directory,
+        Caller(),
+        bundle=record["submission_bundle"],
+        root_path=record["submission_root_path"],
+        config_file=record["config_file"],
+        annotations=record["annotations"],
+        variables=record["variables"],
+        environment=record["environment"],
+        created=record["created"],
+    )
+    container.bundle, container.root_path = record["bundle"], record["root_path"]
+    container.status, container.staged = record["status"], record["staged"]
+    container.backend, container.job = record["backend"], record["job"]
+    return container
+
+
+def _lasting_variables(
+    command: Command, directory: str, config: Config, user: Caller
+) -> dict[str, str]:
+    variables = {
+        "SCRUN_OCI_VERSION": config.oci_version,
+        "SCRUN_CONTAINER_ID": command.operands[0],
+        "SCRUN_PID": str(os.getpid()),
+        "SCRUN_SUBMISSION_BUNDLE": config.bundle,
+        "SCRUN_SOCKET": f"{directory}/anchor.sock",
+        "SCRUN_SPOOL_DIR": directory,
+        "SCRUN_SUBMISSION_CONFIG_FILE": config.path,
+        "SCRUN_USER": user.name,
+        "SCRUN_USER_ID": str(user.uid),
+        "SCRUN_GROUP": user.group,
+        "SCRUN_GROUP_ID": str(user.gid),
+        "SCRUN_ROOT": os.path.dirname(directory),
+        "SCRUN_SUBMISSION_ROOTFS_PATH": config.root_path,
+    }
+    pid_file, log_file = command.options.get("pid_file"), command.globals.get("log")
+    if pid_file:
+        variables["SCRUN_PID_FILE"] = join_path(os.getcwd(), str(pid_file))
+    if log_file:
+        variables["SCRUN_LOG_FILE"] = join_path(os.getcwd(), str(log_file))
+        variables["SCRUN_LOG_FORMAT"] = str(command.globals.get("log_format") or "text")
+    for name, value in config.annotations.items():
+        variables[f"SCRUN_ANNOTATION_{name}"] = value
+    return variables

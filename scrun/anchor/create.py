@@ -6,8 +6,9 @@ import os
 import sys
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_SEQPACKET, socketpair
 
-from scrun.errors import HostError, StateError
-from scrun.host.directory import make_directory, remove_tree
+from scrun.errors import ConfigError, HostError, StateError, UsageError
+from scrun.host.directory import make_directory, take_lock
+from scrun.host.process import fork
 from scrun.hot.root import choose_root
 from scrun.hot.wire import loads
 from scrun.oci.config import join_path, read_config
@@ -15,13 +16,31 @@ from scrun.oci.ids import check_container_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
+    from _socket import socket
+    from typing import NoReturn
+
     from scrun.hot.parse import Command
+    from scrun.oci.config import Config
+else:
+    import _signal  # `signal` wraps it in enums: 5 ms
 
 REPLY_BYTES = 65536
+ENDING = (1, 2, 15)  # SIGHUP, SIGINT, SIGTERM: the creation ends, with all it got so far
+
+
+class Interrupted(BaseException):
+    """A signal came; ``number`` is its."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 def run(command: Command) -> int:
     """Create a container; returns 0 once it is created.
+
+    A signal that ends us ends the creation first: a job that still waits in the queue is taken
+    back, and nothing of the container is left.
 
     Raises:
         ScrunError: bad id, bundle or config.json, an id in use, or whatever the policy refused;
@@ -31,50 +50,93 @@ def run(command: Command) -> int:
     check_container_id(container_id)
     root = choose_root(command.globals.get("root"))
     config = read_config(str(command.options.get("bundle") or "."))
+    _check_options(command, config)
     directory = make_directory(root, container_id)
+    try:
+        return _create(command, config, directory)
+    except Interrupted as signal:
+        _signal.signal(signal.number, _signal.SIG_DFL)
+        os.kill(os.getpid(), signal.number)
+        return 128 + signal.number  # not reached
+
+
+def _create(command: Command, config: Config, directory: str) -> int:
+    for number in ENDING:
+        _signal.signal(number, _raise_interrupted)
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
-    if pid == 0:
+
+    def be_anchor() -> NoReturn:
         ours.close()
+        for number in ENDING:
+            _signal.signal(number, _signal.SIG_DFL)
         from scrun.anchor.main import serve  # only the anchor needs Lua
 
         serve(command, config, directory, theirs)
+
+    pid = fork(be_anchor)
     theirs.close()
     try:
-        _wait(ours, container_id, directory)
+        _wait(ours, command.operands[0])
         pid_file = command.options.get("pid_file")
         if pid_file:
             _write_pid_file(join_path(os.getcwd(), str(pid_file)), pid)
     except BaseException:
         ours.close()  # a living anchor takes this as the end of the creation
         os.waitpid(pid, 0)
+        _remove_remains(directory)
         raise
     ours.send(b"go")
     return 0
 
 
-def _wait(channel: object, container_id: str, directory: str) -> None:
-    answer = channel.recv(REPLY_BYTES)  # type: ignore[attr-defined]
+def _check_options(command: Command, config: Config) -> None:
+    """Refuse what cannot work before anything is made."""
+    if config.terminal or command.options.get("console_socket"):
+        raise ConfigError(
+            f"{config.path}: process.terminal: containers with a terminal are not supported yet",
+            hint="run it without --tty",
+        )
+    count = int(command.options.get("preserve_fds") or 0)
+    for fd in range(3, 3 + count):
+        try:
+            os.fstat(fd)
+        except OSError:
+            raise UsageError(f"--preserve-fds {count}: descriptor {fd} is not open") from None
+
+
+def _wait(channel: socket, container_id: str) -> None:
+    answer = channel.recv(REPLY_BYTES)
     if not answer:
-        _remove(directory)
         raise StateError(f"create {container_id}: the anchor died")
     reply = loads(answer)
     if not reply["ok"]:
-        _remove(directory)  # an anchor that could not begin has left it
         raise StateError(f"create {container_id}: {reply['message']}", code=reply["code"])
 
 
-def _remove(directory: str) -> None:
-    if os.path.lexists(directory):
-        remove_tree(directory)
+def _remove_remains(directory: str) -> None:
+    """Remove what an anchor has left that could not begin, or died."""
+    if not os.path.isdir(directory):
+        return
+    lock = take_lock(directory)
+    if lock is None:
+        return  # somebody recovers it already
+    from scrun.anchor.recover import recover  # rare
+
+    recover(directory, remove=True)
+    os.close(lock)
 
 
 def _write_pid_file(path: str, pid: int) -> None:
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        fd = os.open(path, flags, 0o644)
         os.write(fd, str(pid).encode())
         os.close(fd)
     except OSError as err:
         raise HostError("write pid file", err, path=path) from err
+
+
+def _raise_interrupted(number: int, _frame: object) -> None:
+    raise Interrupted(number)

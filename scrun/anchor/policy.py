@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scrun import log
-from scrun.errors import ScriptError, ScrunError
+from scrun.errors import ConfigError, ScriptError, ScrunError
 from scrun.lua.runtime import Runtime
-from scrun.lua.search import install
+from scrun.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,27 +34,46 @@ class Policy:
 
     Args:
         search: finds ``scrun.*`` and ``luastd.*`` modules.
-        primitives: by name; each must call its ``resume`` exactly once, with the values that
-            the Lua call returns: ``resume(True)`` or ``resume(None, message, code)``.
     """
 
-    def __init__(self, search: SearchPath, primitives: Mapping[str, Primitive]) -> None:
-        self._runtime = Runtime("5.4")
-        install(self._runtime, search)
+    def __init__(self, search: SearchPath) -> None:
+        self._runtime = Runtime("5.4", search=search)
+        self._primitives: dict[str, Primitive] = {}
+
+    def settings(self) -> Settings:
+        """Return the site's settings.
+
+        Raises:
+            ScrunError: the file is no Lua, or a value is wrong.
+        """
+        table = self._runtime.to_python(self._runtime.require("scrun.settings"), text=True)
+        if not isinstance(table, dict):
+            raise ConfigError("settings.lua: it must return a table")
+        return Settings(table)
+
+    def offer(self, primitives: Mapping[str, Primitive]) -> None:
+        """Make ``require 'host'``.
+
+        Args:
+            primitives: by name; each must call its ``resume`` exactly once, with the values that
+                the Lua call returns: ``resume(True)`` or ``resume(None, message, code)``.
+        """
         self._primitives = dict(primitives)
         self._runtime.call(self._runtime.load(HOST_MODULE, "host"), sorted(primitives))
 
-    def run(
-        self, verb: str, function: str, container: Mapping[str, object], request: object, done: Done
-    ) -> None:
-        """Call ``function`` of the verb's effective module; ``done`` hears how it ended.
+    def run(self, verb: str, container: Mapping[str, object], request: object, done: Done) -> None:
+        """Call ``run`` of the verb's effective module; ``done`` hears how it ended.
 
         Success is a true first result. An error in the script is logged with its traceback and
         ends the verb with the script's file and line.
         """
+        name = f"scrun.verbs.{verb}"
         try:
-            module = self._runtime.require(f"scrun.verbs.{verb}")
-            task = self._runtime.coroutine(module[function.encode()], container, request)
+            module = self._runtime.require(name)
+            function = module[b"run"] if self._runtime.is_lua(module) else None
+            if function is None:
+                raise ScriptError(f"{name}: the module has no function run")
+            task = self._runtime.coroutine(function, container, request)
         except ScrunError as err:
             done(False, str(err), err.code)
             return

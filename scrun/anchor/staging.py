@@ -1,7 +1,7 @@
 """The site's script on a thread of its own: whatever it waits for, the anchor does not.
 
-The thread runs stage_in and stage_out of one container in one Lua state; its end is told to the
-loop by a pipe. Commands of the script get the job's variables over a sane base.
+The thread runs stage_in and stage_out of one container in one Lua state, one at a time; its end is
+told to the loop by a pipe.
 """
 
 from __future__ import annotations
@@ -10,124 +10,155 @@ import os
 from _thread import start_new_thread
 
 from scrun import log
-from scrun.errors import ScriptError, ScrunError
+from scrun.errors import ClusterError, ScriptError, ScrunError
+from scrun.host.capture import capture
 from scrun.lua.site import SiteScript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from scrun.anchor.container import Container
-    from scrun.anchor.job import LocalJob, SlurmJob
-    from scrun.anchor.loop import Loop
+    from scrun.anchor.stage_host import StageHost
+    from scrun.host.loop import Loop
     from scrun.lua.search import SearchPath
-    from scrun.lua.site import Result
+    from scrun.settings import Settings
 
     Done = Callable[[ScrunError | None], None]
 
-INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR")
-OUTPUT_BYTES = 65536
-
-
-class AnchorStageHost:
-    """What a site's script can do here; see `scrun.lua.site.StageHost`."""
-
-    def __init__(self, container: Container, job: LocalJob | SlurmJob) -> None:
-        self.container = container
-        self.job = job
-        self.cluster_name = job.environment.get("SLURM_CLUSTER_NAME", "local")
-
-    def allocator_command(self, script: bytes, options: Mapping[str, object]) -> Result:
-        return capture(["/bin/sh", "-c", os.fsdecode(script)], self._environment())
-
-    def remote_command(self, script: bytes, options: Mapping[str, object]) -> Result:
-        argv = [*self.job.remote_prefix(), "/bin/sh", "-c", os.fsdecode(script)]
-        return capture(argv, self._environment())
-
-    def set_bundle_path(self, path: bytes | None) -> bytes | None:
-        original = os.fsencode(self.container.config.bundle)
-        self.container.bundle = os.fsdecode(path) if path else self.container.config.bundle
-        return original
-
-    def set_root_path(self, path: bytes | None) -> bytes | None:
-        original = os.fsencode(self.container.config.root_path)
-        self.container.root_path = os.fsdecode(path) if path else self.container.config.root_path
-        return original
-
-    def log(self, level: int, message: bytes) -> None:
-        log.log(level, message.decode("utf-8", "replace"))
-
-    def user_msg(self, message: bytes) -> None:
-        log.info(message.decode("utf-8", "replace"))
-
-    def qos_priority(self, name: bytes) -> int | None:
-        return None  # the commands backend cannot ask the accounting cache
-
-    def _environment(self) -> dict[str, str]:
-        base = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        base.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
-        entries = self.container.output_variables() | self.job.environment
-        return base | entries
+STOP_AGAIN_S = 0.1
 
 
 class Staging:
-    """Runs the script's two functions, one at a time."""
+    """Loads the script, runs its two functions, and can end what runs.
+
+    Args:
+        search: finds scrun.lua, and the modules it requires.
+    """
 
     def __init__(
         self,
         loop: Loop,
         container: Container,
-        job: LocalJob | SlurmJob,
+        host: StageHost,
+        *,
         search: SearchPath,
+        settings: Settings,
     ) -> None:
-        self.loop = loop
-        self.container = container
-        self.job = job
-        self.host = AnchorStageHost(container, job)
-        script = search.script()
-        self.script = SiteScript(self.host, script=script, search=search)
+        self._loop = loop
+        self._container = container
+        self._host = host
+        self._settings = settings
+        self._search = search
+        self._script: SiteScript | None = None
+        self._busy = False
+        self._stopped: ScrunError | None = None
 
-    def stage_in(self, user_id: int, group_id: int, done: Done) -> None:
-        """Load the script and run ``slurm_scrun_stage_in``."""
-        entries = self.container.output_variables() | self.job.environment
-        job_env = [os.fsencode(f"{name}={value}") for name, value in entries.items()]
+    def load(self, done: Done) -> None:
+        """Run the script's chunk: what is wrong with it is known before there is a job."""
+        self._on_thread(lambda: self._get_script().load(), done)
 
-        def work() -> None:
-            self.script.load()
-            self.script.stage_in(
-                id=self.container.id,
-                bundle=self.container.config.bundle,
-                spool_dir=self.container.directory,
-                config_file=self.container.config.path,
-                job_id=self.job.job_id,
-                user_id=user_id,
-                group_id=group_id,
-                job_env=job_env,
+    def stage_in(self, done: Done) -> None:
+        """Run stage_in, as long as the setting ``stage_timeout_s`` allows."""
+        self._on_thread(self._stage_in, done, self._settings.stage_timeout_s)
+
+    def stage_out(self, done: Done) -> None:
+        """Run stage_out; after a stage_in that did not succeed, only what a stager cleans up."""
+        self._stopped = None
+        self._on_thread(self._stage_out, done, self._settings.stage_timeout_s)
+
+    def clean_up(self, done: Done) -> None:
+        """Let a stager remove what a stage_in that failed has made.
+
+        A scrun.lua is not asked: it would bring half a copy back (Slurm skips it as well).
+        """
+        script = self._script
+        if script is None or not script.is_stager:
+            done(None)
+            return
+        script.clear_cancel()
+        self.stage_out(done)
+
+    def stop(self, reason: ScrunError) -> bool:
+        """End what runs; its ``done`` hears ``reason``. False: nothing runs."""
+        if not self._busy:
+            return False
+        self._stopped = reason
+        if self._script is not None:
+            self._script.cancel()
+        self._press()
+        return True
+
+    def _press(self) -> None:
+        """Kill what the script waits for until it has ended: it may start more."""
+        if self._busy and self._stopped is not None:
+            self._host.stop()
+            self._loop.call_later(STOP_AGAIN_S, self._press)
+
+    def _get_script(self) -> SiteScript:
+        if self._script is None:
+            self._script = SiteScript(
+                self._host,
+                script=self._search.script(),
+                search=self._search,
+                settings=self._settings,
             )
+        return self._script
 
-        self._on_thread(work, done)
+    def _stage_in(self) -> None:
+        container = self._container
+        self._get_script().stage_in(
+            id=container.id,
+            bundle=container.submission_bundle,
+            spool_dir=container.directory,
+            config_file=container.config_file,
+            job_id=container.job_id,
+            user_id=container.user.uid,
+            group_id=container.user.gid,
+            job_env=self._host.job_entries(),
+            context=self._context(),
+        )
 
-    def stage_out(self, user_id: int, group_id: int, done: Done) -> None:
-        """Run ``slurm_scrun_stage_out``."""
+    def _stage_out(self) -> None:
+        container = self._container
+        self._get_script().stage_out(
+            id=container.id,
+            bundle=container.bundle,
+            orig_bundle=container.submission_bundle,
+            root_path=container.root_path,
+            orig_root_path=container.submission_root_path,
+            spool_dir=container.directory,
+            config_file=container.config_file,
+            job_id=container.job_id,
+            user_id=container.user.uid,
+            group_id=container.user.gid,
+            context=self._context(),
+        )
 
-        def work() -> None:
-            self.script.stage_out(
-                id=self.container.id,
-                bundle=self.container.bundle,
-                orig_bundle=self.container.config.bundle,
-                root_path=self.container.root_path,
-                orig_root_path=self.container.config.root_path,
-                spool_dir=self.container.directory,
-                config_file=self.container.config.path,
-                job_id=self.job.job_id,
-                user_id=user_id,
-                group_id=group_id,
-            )
+    def _context(self) -> dict[str, object]:
+        """Return what a stager knows beyond the manual's arguments (luastd/meta/stage.lua)."""
+        user, is_local = self._container.user, self._host.backend.name == "local"
+        return {
+            "rootless": not user.privileged if is_local else user.uid != 0,
+            "backend": self._host.backend.name,
+            "nodes": self._node_names(),
+            "annotations": self._container.annotations,
+            "settings": self._settings.table,
+        }
 
-        self._on_thread(work, done)
+    def _node_names(self) -> list[str]:
+        """Return the names of the job's nodes; Slurm itself expands a list such as ``n[1-2]``."""
+        listed = self._host.backend.job_variables.get("SLURM_JOB_NODELIST", "")
+        if "[" not in listed and "," not in listed:
+            return [listed] if listed else []
+        argv = ["scontrol", "show", "hostnames", listed]
+        status, output, _ = capture(argv, self._host.environment())
+        if status:
+            raise ClusterError(f"expand node list {listed}: {output.decode(errors='replace')}")
+        return output.decode().split()
 
-    def _on_thread(self, work: Callable[[], None], done: Done) -> None:
-        reader, writer = os.pipe()
+    def _on_thread(self, work: Callable[[], None], done: Done, timeout_s: float = 0) -> None:
+        reader, writer = os.pipe2(os.O_CLOEXEC)
         failure: list[ScrunError] = []
 
         def body() -> None:
@@ -140,30 +171,21 @@ class Staging:
             os.close(writer)
 
         def over() -> None:
-            self.loop.forget(reader)
+            self._loop.forget(reader)
             os.close(reader)
-            done(failure[0] if failure else None)
+            self._busy = False
+            if timer is not None:
+                timer.cancel()
+            error = failure[0] if failure else None
+            if isinstance(error, ScriptError) and error.traceback:
+                log.debug(error.traceback)
+            done((self._stopped or error) if error is not None else None)
 
-        self.loop.watch(reader, over)
+        def too_late() -> None:
+            text = f"took longer than {timeout_s:g} s (setting stage_timeout_s)"
+            self.stop(ScriptError(text, code="ETIMEDOUT"))
+
+        self._busy = True
+        self._loop.watch(reader, over)
+        timer = self._loop.call_later(timeout_s, too_late) if timeout_s else None
         start_new_thread(body, ())
-
-
-def capture(argv: list[str], environment: Mapping[str, str]) -> tuple[int, bytes, None]:
-    """Run a command to its end; returns its status (128+n by signal n) and merged output."""
-    from scrun.host.process import spawn
-
-    reader, writer = os.pipe()
-    null = os.open(os.devnull, os.O_RDONLY)
-    try:
-        process = spawn(argv, environment, stdio=(null, writer, writer))
-    except ScrunError as err:
-        os.close(reader)
-        return 127, os.fsencode(f"{err}\n"), None
-    finally:
-        os.close(null)
-        os.close(writer)
-    parts = []
-    while part := os.read(reader, OUTPUT_BYTES):
-        parts.append(part)
-    os.close(reader)
-    return process.reap(), b"".join(parts), None

@@ -1,218 +1,289 @@
 """The Slurm backend by its commands: salloc holds the job, srun runs steps in it.
 
-The job is held by a shell under salloc that hands over the job's environment by one FIFO and
-waits on another for the exit status; so accounting has the container's own, and the job ends
-when the anchor dies (end of file). Signals go through a step to the node's OCI runtime:
-``scancel --signal`` would reach the runtime, not the container. Sources: salloc(1), srun(1),
-oci.conf(5).
+Sources: salloc(1), srun(1), scancel(1), squeue(1), oci.conf(5).
 """
 
 from __future__ import annotations
 
 import os
+from _stat import S_ISSOCK
 
-from scrun.errors import ClusterError
-from scrun.host.process import Process, spawn
-from scrun.oci.signals import NUMBERS
+from scrun import log
+from scrun.cluster.control import ControlStep
+from scrun.cluster.holder import Holder
+from scrun.cluster.runtime_commands import kill_command
+from scrun.errors import ClusterError, ScrunError
+from scrun.host.process import Process, spawn, spawn_quietly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
+    from scrun.cluster.backend import Done
+    from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
-HOLDER = 'env -0 > "$1"; read -r rc < "$2"; exit "${rc:-1}"'
-NULL_PATH = "/dev/null"
-# slurmstepd's values of the patterns of oci.conf, where the node itself has to tell them.
-ON_NODE = {"n": '"$SLURMD_NODENAME"', "t": '"$SLURM_PROCID"', "%": "%"}
+SIGKILL = 9
+END_GRACE_S = 10.0  # for salloc to go once its job has ended
+RETRY_S = 0.05
+STDERR_PATH = "/proc/self/fd/3"
+# The container comes up on the node a little after its step does: try for 5 s.
+UNTIL = "i=0; until {}; do i=$((i+1)); [ $i -lt 100 ] || break; sleep 0.05; done; [ $i -lt 100 ]"
 
 
 class CommandsBackend:
-    """One job, and the container's step in it.
-
-    Args:
-        directory: the container's; it gets the FIFOs and salloc's messages.
-        environment: of the caller of ``create``.
-        oci_conf: of this machine; its RunTimeKill says how the node's runtime is told a signal.
-        user: name and number of the job's user, as Slurm knows them.
-    """
+    """One job, and the container's step in it. See `scrun.cluster.backend.Backend`."""
 
     name = "slurm"
 
     def __init__(
         self,
-        directory: str,
+        loop: Loop,
+        container_id: str,
+        spool_dir: str,
         environment: Mapping[str, str],
+        *,
         oci_conf: OciConf | None,
         user: tuple[str, int],
     ) -> None:
-        self.directory = directory
-        self.environment = dict(environment)
-        self.oci_conf = oci_conf
-        self.user = user
         self.job_id = 0
-        self.job_environment: dict[str, str] = {}
+        self.job_variables: dict[str, str] = {}
         self.adopted = False
-        self._holder: Process | None = None
-        self._status_fd = -1
+        self.on_lost: Callable[[], None] = lambda: None
+        self._loop = loop
+        self._container_id = container_id
+        self._environment = dict(environment)
+        self._oci_conf = oci_conf
+        self._user = user
+        self._holder = Holder(loop, spool_dir, self._environment, container_id)
+        self._control: ControlStep | None = None
+        self._step_id: str | None = None
+        self._step_over = False
+        self._bundle = ""
+        self._step_log = f"{spool_dir}/srun.log"
 
-    def adopt(self, job_id: int) -> None:
-        """Use an existing allocation (SLURM_JOB_ID), which is then neither finished nor ended."""
-        self.adopted = True
-        self.job_id = job_id
-        self.job_environment = {
-            name: value for name, value in self.environment.items() if name.startswith("SLURM_")
-        }
+    # The job.
 
-    def hold(self, options: Sequence[str]) -> tuple[Process, int]:
-        """Start salloc with ``options``.
+    def allocate(self, request: Mapping[str, Any], done: Done) -> None:
+        """See `Backend.allocate`; ``request["job_id"]`` is an allocation to use instead."""
+        job_id = request.get("job_id")
+        if job_id:
+            self.adopted = True
+            self.job_id = int(job_id)
+            self.job_variables = {
+                name: value
+                for name, value in self._environment.items()
+                if name.startswith("SLURM_") and not name.startswith("SLURM_CONF")
+            } | {"SLURM_JOB_ID": str(job_id)}
+            log.info(f"{self._container_id}: uses job {job_id}")
+            done(None)
+            return
 
-        Returns:
-            The holder, to be watched for its end, and a descriptor that brings the job's
-            environment and then its end of file; the caller closes it.
-        """
-        environment_path = f"{self.directory}/job-environment"
-        status_path = f"{self.directory}/exit-status"
-        os.mkfifo(environment_path, 0o600)
-        os.mkfifo(status_path, 0o600)
-        reader = os.open(environment_path, os.O_RDONLY | os.O_NONBLOCK)
-        # Read and write: the holder's open must not wait, nor see an end before we are gone.
-        self._status_fd = os.open(status_path, os.O_RDWR)
-        argv = ["salloc", "--no-bell", "--kill-command=TERM", *options]
-        argv += ["--", "/bin/sh", "-c", HOLDER, "holder", environment_path, status_path]
-        messages = os.open(self._messages_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        null = os.open(NULL_PATH, os.O_RDWR)
+        def granted(error: ScrunError | None) -> None:
+            if error is None:
+                self.job_variables = self._holder.variables
+                self.job_id = int(self.job_variables["SLURM_JOB_ID"])
+                nodes = self.job_variables.get("SLURM_JOB_NODELIST", "")
+                log.info(f"{self._container_id}: allocated job {self.job_id} on {nodes}")
+            done(error)
+
         try:
-            self._holder = spawn(argv, self.environment, stdio=(null, null, messages))
+            self._holder.start(request["salloc"], granted, lambda: self.on_lost())
+        except ScrunError as err:
+            done(err)
+
+    def finish(self, status: int, done: Callable[[], None]) -> None:
+        """See `Backend.finish`; an adopted job goes on."""
+        if self._control is not None:
+            self._control.close()
+        if self._holder.process is None:
+            done()
+            return
+        timer = self._loop.call_later(END_GRACE_S, self.cancel)
+
+        def gone() -> None:
+            timer.cancel()
+            done()
+
+        self._holder.finish(status, gone)
+
+    def cancel(self) -> None:
+        """See `Backend.cancel`; of an adopted job only our own step ends."""
+        if not self.job_id:
+            self._holder.withdraw()
+            return
+        target = str(self.job_id)
+        if self.adopted:
+            if self._step_id is None:
+                return
+            target += f".{self._step_id}"
+        log.debug(f"{self._container_id}: run scancel {target}")
+        try:
+            canceller = spawn_quietly(["scancel", target], self._commands_environment())
+        except ScrunError as err:
+            log.error(f"{self._container_id}: cancel job {target}: {err}")
+            return
+        self._loop.when_ended(canceller, lambda _: None)
+
+    def messages(self) -> str:
+        """Return what salloc said; for the policy to explain a refusal."""
+        return self._holder.messages()
+
+    def record(self) -> dict[str, object]:
+        """See `Backend.record`."""
+        job = {"job_id": self.job_id, "adopted": self.adopted, "variables": self.job_variables}
+        return dict(job)
+
+    def restore(self, job: Mapping[str, Any]) -> None:
+        """Take over a job that `record` told of."""
+        self.job_id, self.adopted = job["job_id"], job["adopted"]
+        self.job_variables = dict(job["variables"])
+
+    # Steps.
+
+    def start(
+        self, bundle: str, argv: Sequence[str], variables: Mapping[str, str], preserved: int
+    ) -> Process:
+        """See `Backend.start`; ``argv`` are srun's arguments. Descriptors stay on this machine."""
+        self._bundle = bundle
+        environment = self._commands_environment() | dict(variables)
+        command = [*self._srun(), "--quiet"]
+        if S_ISSOCK(os.fstat(2).st_mode):  # cannot be opened by a path; so srun says nothing
+            command += ["--quiet", *argv]
+            log.debug(f"{self._container_id}: run {' '.join(command)}")
+            return spawn(command, environment)
+        # srun's own words ("task 0: Exited with exit code 7") are not the container's stderr.
+        command += [f"--error={STDERR_PATH}", "--open-mode=append", *argv]
+        log.debug(f"{self._container_id}: run {' '.join(command)}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        messages = os.open(self._step_log, flags, 0o600)
+        try:
+            return spawn(command, environment, stdio=(0, 1, messages), extra=(2,))
         finally:
             os.close(messages)
-            os.close(null)
-        return self._holder, reader
 
-    def take_environment(self, data: bytes) -> None:
-        """Take what the holder sent: NAME=value entries, each ended by NUL.
-
-        Raises:
-            ClusterError: it has no job.
-        """
-        entries = data.decode("utf-8", "surrogateescape").split("\0")
-        pairs = (entry.partition("=") for entry in entries if "=" in entry)
-        self.job_environment = {
-            name: value for name, _, value in pairs if name.startswith("SLURM_")
-        }
-        number = self.job_environment.get("SLURM_JOB_ID", "")
-        if not number.isdecimal():
-            raise ClusterError("salloc gave no job")
-        self.job_id = int(number)
-
-    def refusal(self) -> ClusterError:
-        """Say why there is no job, in Slurm's own words."""
-        with open(self._messages_path, encoding="utf-8", errors="replace") as file:
-            lines = [line.strip() for line in file if line.strip()]
-        errors = [line for line in lines if "error:" in line] or lines or ["salloc ended"]
-        reason = errors[0].removeprefix("salloc: ").removeprefix("error: ")
-        return ClusterError(f"allocation refused: {reason}", code="ALLOCATION_REFUSED")
-
-    def run(self, argv: Sequence[str]) -> Process:
-        """Start srun with ``argv`` and this process's stdio."""
-        # Quiet: "Exited with exit code 7" is for people who run srun, not for the container.
-        return spawn([*self._srun(), "--quiet", *argv], self._step_environment())
-
-    def run_aside(self, argv: Sequence[str], stdio: tuple[int, int, int]) -> Process:
-        """Start a step beside the container's, with the job's resources shared."""
-        options = ["--jobid", str(self.job_id), "--overlap", "--no-kill", "--quiet"]
-        return spawn([*self._srun(), *options, *argv], self._step_environment(), stdio=stdio)
-
-    def remote_prefix(self) -> list[str]:
-        """Return the command line of a step for commands of the site's script."""
-        options = ["--jobid", str(self.job_id), "--no-kill", "--job-name", "lua-command", "--"]
-        return [*self._srun(), *options]
-
-    def list_steps(self, stdout_fd: int) -> Process:
-        """Start a listing of the job's steps: a line ``JOB.STEP NAME`` each."""
-        argv = ["squeue", "--noheader", "--steps", "--jobs", str(self.job_id)]
-        null = os.open(NULL_PATH, os.O_RDWR)
+    def step_messages(self) -> list[str]:
+        """See `Backend.step_messages`: what srun said, but for the status that we hand on."""
         try:
-            stdio = (null, stdout_fd, null)
-            return spawn([*argv, "--format", "%i %j"], self.environment, stdio=stdio)
-        finally:
-            os.close(null)
+            with open(self._step_log, encoding="utf-8", errors="replace") as file:
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return []
+        return [line for line in lines if line.strip() and not _is_task_status(line)]
 
-    def signal_argv(self, step_id: str, number: int) -> list[str]:
-        """Return the command of a step that has the node's runtime signal the container.
-
-        Raises:
-            ClusterError: oci.conf has no RunTimeKill.
-        """
-        pattern = self.oci_conf.runtime_kill if self.oci_conf else None
-        if not pattern:
-            raise ClusterError("oci.conf: RunTimeKill is missing", code="BAD_CONFIG")
-        words = pattern.split()
-        last = words[-1].upper().removeprefix("SIG")
-        if last in NUMBERS or last.isdecimal():
-            words.pop()
-        script = self._expand(" ".join([*words, str(number)]), step_id)
-        # The container comes up a little after its step.
-        retry = f"i=0; until {script}; do i=$((i+1)); [ $i -lt 100 ] || exit 1; sleep 0.05; done"
-        return ["--", "/bin/sh", "-c", retry]
-
-    def cancel(self) -> Process:
-        """Start the end of the job."""
-        null = os.open(NULL_PATH, os.O_RDWR)
-        try:
-            argv = ["scancel", str(self.job_id)]
-            return spawn(argv, self.environment, stdio=(null, null, null))
-        finally:
-            os.close(null)
-
-    def finish(self, status: int) -> Process | None:
-        """Let the job end with ``status``; returns the holder, which ends with it."""
-        if self._status_fd >= 0:
-            os.write(self._status_fd, b"%d\n" % status)
-        return self._holder
-
-    @property
-    def _messages_path(self) -> str:
-        return f"{self.directory}/salloc.log"
+    def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:
+        """See `Backend.remote_argv`."""
+        options = ["--jobid", str(self.job_id), "--no-kill", "--job-name", "lua-command"]
+        options.append("--overlap")
+        if nodes:
+            options += [f"--nodes={len(nodes)}", "--ntasks-per-node=1"]
+            options.append(f"--nodelist={','.join(nodes)}")
+        return [*self._srun(), *options, "--", *argv]
 
     def _srun(self) -> list[str]:
-        conf = self.oci_conf
+        conf = self._oci_conf
         return [conf.srun_path or "srun", *conf.srun_args] if conf else ["srun"]
 
-    def _step_environment(self) -> dict[str, str]:
-        return self.environment | self.job_environment
+    def _commands_environment(self) -> dict[str, str]:
+        return self._environment | self.job_variables
 
-    def _expand(self, pattern: str, step_id: str) -> str:
-        values = ON_NODE | {
-            "j": str(self.job_id),
-            "s": step_id,
-            "u": self.user[0],
-            "U": str(self.user[1]),
-        }
-        first, *rest = pattern.replace("%%", "%\0").split("%")
-        text = first
-        for piece in rest:
-            letter = "%" if piece[:1] == "\0" else piece[:1]
-            if letter not in values:
-                raise ClusterError(f"oci.conf: RunTimeKill: no value for %{letter} here")
-            text += values[letter] + piece[1:]
-        return text
+    # Signals.
+
+    def signal(self, number: int, done: Done) -> None:
+        """See `Backend.signal`; ``done`` when the node's runtime has taken it."""
+        if self._step_over:
+            done(None)
+        elif self._step_id is None:
+            self._find_step(lambda: self.signal(number, done), done)
+        else:
+            self._send(number, done)
+
+    def ended(self) -> None:
+        """See `Backend.ended`."""
+        self._step_over = True
+        if self._control is not None:
+            self._control.close()
+
+    def _send(self, number: int, done: Done) -> None:
+        def answered(status: int) -> None:
+            if status == 0 or self._step_over:
+                done(None)
+            elif number == SIGKILL:  # the node does not do it, so the job's end has to
+                self.cancel()
+                done(None)
+            else:
+                text = f"signal {number}: the node's runtime did not deliver it"
+                done(ClusterError(text, code="NOT_DELIVERED"))
+
+        try:
+            command = self._kill_command(number)
+            if self._control is None:
+                self._control = ControlStep(
+                    self._loop, self._control_argv(), self._commands_environment()
+                )
+            self._control.run(UNTIL.format(command), answered)
+        except ScrunError as err:
+            if number != SIGKILL:
+                done(err)
+                return
+            log.debug(f"{self._container_id}: {err}")
+            answered(-1)
+
+    def _control_argv(self) -> list[str]:
+        options = ["--jobid", str(self.job_id), "--overlap", "--no-kill", "--quiet"]
+        options += ["--nodes=1", "--ntasks=1", "--job-name", "scrun-control", "--input=all"]
+        return [*self._srun(), *options, "--"]
+
+    def _kill_command(self, number: int) -> str:
+        assert self._step_id is not None
+        pattern = self._oci_conf.runtime_kill if self._oci_conf else None
+        if not pattern:
+            raise ClusterError(
+                "oci.conf: RunTimeKill is missing: the container cannot be sent a signal",
+                code="BAD_CONFIG",
+            )
+        return kill_command(
+            pattern,
+            number,
+            job_id=self.job_id,
+            step_id=int(self._step_id),
+            user=self._user,
+            bundle=self._bundle,
+        )
+
+    def _find_step(self, found: Callable[[], None], done: Done) -> None:
+        """Learn the number of the container's step: it has the container's ID for its name."""
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        argv = ["squeue", "--noheader", "--steps", "--jobs", str(self.job_id), "--format", "%i %j"]
+        try:
+            listing = spawn(argv, self._commands_environment(), stdio=(null, writer, null))
+        except ScrunError as err:
+            os.close(reader)
+            done(err)
+            return
+        finally:
+            os.close(null)
+            os.close(writer)
+
+        def listed(data: bytes) -> None:
+            for line in data.decode("utf-8", "replace").splitlines():
+                step, _, name = line.strip().partition(" ")
+                if name == self._container_id:
+                    self._step_id = step.partition(".")[2]
+                    found()
+                    return
+            if self._step_over:
+                done(None)
+            else:  # srun has not made the step yet, or slurmctld does not answer
+                self._loop.call_later(RETRY_S, lambda: self._find_step(found, done))
+
+        self._loop.read_all(reader, listed)
+        self._loop.when_ended(listing, lambda _: None)
 
 
-def find_slurm_conf(given: str | None, environment: Mapping[str, str]) -> str | None:
-    """Return the slurm.conf in force, None when this machine has none."""
-    path = given or environment.get("SLURM_CONF") or "/etc/slurm/slurm.conf"
-    return path if os.path.exists(path) else None
-
-
-def read_capture(fd: int, collected: list[bytes], at_end: Callable[[bytes], None]) -> bool:
-    """Read what a non-blocking pipe has; at its end call ``at_end`` with all; True then."""
-    try:
-        part = os.read(fd, 65536)
-    except BlockingIOError:
-        return False
-    if part:
-        collected.append(part)
-        return False
-    at_end(b"".join(collected))
-    return True
+def _is_task_status(line: str) -> bool:
+    """Tell whether srun speaks of a task's end: ``srun: error: n1: task 0: Exited with ...``."""
+    words = line.split(" ")
+    return words[:2] == ["srun:", "error:"] and words[3:4] in (["task"], ["tasks"])

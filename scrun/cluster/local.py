@@ -1,75 +1,278 @@
-"""The local backend: no Slurm; containers run on this machine by crun or runc.
+"""The local backend: no Slurm; containers run on this machine.
 
-An allocation is a number. A step is the OCI runtime's ``run`` on the staged bundle, its stdio
-the caller's; its exit status is the container's. Source: crun(1), runc-run(8), runc-kill(8).
+An allocation is a directory and a number, a step the OCI runtime's ``run`` on the staged bundle
+with the caller's stdio; its exit status is the container's. The runtime is the one that oci.conf
+names (RunTimeRun, RunTimeKill, RunTimeDelete), else the setting ``local_runtime``, else crun, else
+runc. Source: crun(1), runc-run(8), runc-kill(8), oci.conf(5).
 """
 
 from __future__ import annotations
 
 import os
 
-from scrun.errors import ClusterError
-from scrun.host.process import Process, find_program, spawn
+from scrun import log
+from scrun.cluster.runtime_commands import with_signal
+from scrun.errors import ClusterError, ConfigError, ScrunError
+from scrun.host.process import Process, find_program, spawn, spawn_quietly
+from scrun.oci.patterns import PatternValues, expand_command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from scrun.cluster.backend import Done
+    from scrun.host.loop import Loop
+    from scrun.oci.oci_conf import OciConf
 
 NO_CGROUPS = ("--cgroup-manager=disabled",)  # crun; a job's limits are not ours to set here
 # Where systemd mounts version 2 beside version 1; crun refuses to run there, runc does not.
 HYBRID_CGROUPS = "/sys/fs/cgroup/unified/cgroup.procs"
+# Removes the container when we do not live to do it: at end of file nobody wrote "done".
+GUARD = 'read -r done || exec "$@"'
+RETRY_S = 0.05
+RETRIES = 100
 
 
 class LocalBackend:
-    """Runs one container on this machine.
+    """Runs one container on this machine. See `scrun.cluster.backend.Backend`.
 
     Args:
-        directory: the container's directory; the OCI runtime keeps its own state below it.
         environment: of the caller of ``create``; its PATH finds the OCI runtime.
+        runtime: path or name of the runtime to use (setting ``local_runtime``).
     """
 
     name = "local"
 
-    def __init__(self, directory: str, environment: Mapping[str, str]) -> None:
-        self.directory = directory
-        self.environment = dict(environment)
+    def __init__(
+        self,
+        loop: Loop,
+        container_id: str,
+        spool_dir: str,
+        environment: Mapping[str, str],
+        *,
+        oci_conf: OciConf | None,
+        runtime: str | None,
+        user: tuple[str, int],
+    ) -> None:
+        self.job_id = 0
+        self.job_variables: dict[str, str] = {}
+        self.adopted = False
+        self.on_lost: Callable[[], None] = lambda: None
+        self._loop = loop
+        self._container_id = container_id
+        self._spool_dir = spool_dir
+        self._environment = dict(environment)
+        self._oci_conf = oci_conf
+        self._wanted = runtime
+        self._user = user
         self._runtime: list[str] = []
+        self._guard_fd = -1
+        self._bundle = ""
+        self._started = False
+        self._over = False
 
-    def allocate(self) -> int:
-        """Return a job number of this machine; nothing has to be given back.
+    def allocate(self, request: Mapping[str, Any], done: Done) -> None:
+        """See `Backend.allocate`: a number, for which nothing has to be given back."""
+        try:
+            self._runtime = self._choose_runtime()
+            self.job_id = os.getpid()
+            self.job_variables = self._describe_job(request)
+            self._start_guard()
+        except ScrunError as err:
+            done(err)
+            return
+        done(None)
+
+    def start(
+        self, bundle: str, argv: Sequence[str], variables: Mapping[str, str], preserved: int
+    ) -> Process:
+        """See `Backend.start`; ``argv`` is srun's and means nothing here."""
+        self._bundle = bundle
+        command = self._command("run", "--bundle", bundle)
+        if preserved and self._runtime:
+            command[-1:-1] = ["--preserve-fds", str(preserved)]
+        log.debug(f"{self._container_id}: run {' '.join(command)}")
+        environment = self._commands_environment(variables)
+        process = spawn(command, environment, extra=range(3, 3 + preserved))
+        self._started = True
+        return process
+
+    def signal(self, number: int, done: Done) -> None:
+        """See `Backend.signal`; tries again while the runtime is still making the container."""
+        self._deliver(number, done, RETRIES)
+
+    def ended(self) -> None:
+        """See `Backend.ended`."""
+        self._over = True
+
+    def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:
+        """See `Backend.remote_argv`: here is the only node."""
+        return list(argv)
+
+    def finish(self, status: int, done: Callable[[], None]) -> None:
+        """See `Backend.finish`: removes what the runtime still has."""
+        self._end_guard()
+        if not self._started:
+            done()
+            return
+        self._loop.when_ended(
+            spawn_quietly(self._command("delete", "--force"), self._environment), lambda _: done()
+        )
+
+    def cancel(self) -> None:
+        """See `Backend.cancel`: kills the container."""
+        if self._started and not self._over:
+            killer = spawn_quietly(self._kill_command(9), self._environment)
+            self._loop.when_ended(killer, lambda _: None)
+
+    def messages(self) -> str:
+        """Return nothing: nobody was asked."""
+        return ""
+
+    def step_messages(self) -> list[str]:
+        """Return nothing: the runtime speaks on the container's stderr."""
+        return []
+
+    def record(self) -> dict[str, object]:
+        """See `Backend.record`."""
+        removal = self._command("delete", "--force") if self._runtime else []
+        return {"job_id": self.job_id, "removal": removal, "variables": self.job_variables}
+
+    def restore(self, job: Mapping[str, Any]) -> None:
+        """See `Backend.restore`."""
+        self.job_id, self.job_variables = job["job_id"], dict(job["variables"])
+
+    def _deliver(self, number: int, done: Done, tries: int) -> None:
+        def delivered(status: int) -> None:
+            if status == 0 or self._over:
+                done(None)
+            elif tries:
+                again = tries - 1
+                self._loop.call_later(RETRY_S, lambda: self._deliver(number, done, again))
+            else:
+                text = f"signal {number}: the runtime did not deliver it"
+                done(ClusterError(text, code="NOT_DELIVERED"))
+
+        try:
+            killer = spawn_quietly(self._kill_command(number), self._environment)
+        except ScrunError as err:
+            done(err)
+            return
+        self._loop.when_ended(killer, delivered)
+
+    # The runtime.
+
+    def _choose_runtime(self) -> list[str]:
+        """Return program and options; empty when oci.conf has whole command lines.
 
         Raises:
-            ClusterError: there is neither crun nor runc (code NO_RUNTIME).
+            ClusterError: there is no runtime (code NO_RUNTIME).
+            ConfigError: oci.conf has patterns that cannot be run here.
         """
-        path = self.environment.get("PATH")
-        runtimes = [("crun", NO_CGROUPS), ("runc", ())]
+        style = self._oci_conf.runtime_style() if self._oci_conf else None
+        if style == "create":
+            raise ConfigError(
+                f"{self._oci_conf.path if self._oci_conf else ''}: the local backend needs "
+                "RunTimeRun: RunTimeCreate and RunTimeStart are for slurmstepd only"
+            )
+        if style == "run":
+            return []
+        path = self._environment.get("PATH")
+        names = ["crun", "runc"]
         if os.path.exists(HYBRID_CGROUPS):
-            runtimes.reverse()
-        for name, options in runtimes:
-            program = find_program(name, path) or find_program(name, None)
-            if program:
-                self._runtime = [program, *options, "--root", f"{self.directory}/runtime"]
-                return os.getpid()
+            names.reverse()
+        for name in [self._wanted] if self._wanted else names:
+            program = name if "/" in name else find_program(name, path) or find_program(name, None)
+            if program and os.access(program, os.X_OK):
+                options = NO_CGROUPS if os.path.basename(program) == "crun" else ()
+                return [program, *options, "--root", f"{self._spool_dir}/runtime"]
+        if self._wanted:
+            raise ClusterError(
+                f'no OCI runtime "{self._wanted}" here (setting local_runtime)', code="NO_RUNTIME"
+            )
         raise ClusterError(
             "no Slurm configuration, and neither crun nor runc on this machine",
             code="NO_RUNTIME",
             hint="install crun (apt-get install crun) or give a slurm.conf by -f",
         )
 
-    def run(self, container_id: str, bundle: str) -> Process:
-        """Start the container's process on ``bundle``, with this process's stdio."""
-        return spawn([*self._runtime, "run", "--bundle", bundle, container_id], self.environment)
+    def _command(self, verb: str, *options: str) -> list[str]:
+        if self._runtime:
+            return [*self._runtime, verb, *options, self._container_id]
+        assert self._oci_conf is not None
+        pattern = self._oci_conf.runtime_run if verb == "run" else self._oci_conf.runtime_delete
+        return ["/bin/sh", "-c", self._expand(pattern or "")]
 
-    def signal(self, container_id: str, number: int) -> Process:
-        """Start the delivery of a signal to the container's process."""
-        with open(os.devnull, "r+b", buffering=0) as null:
-            fd = null.fileno()
-            argv = [*self._runtime, "kill", container_id, str(number)]
-            return spawn(argv, self.environment, stdio=(fd, fd, fd))
+    def _kill_command(self, number: int) -> list[str]:
+        if self._runtime:
+            return [*self._runtime, "kill", self._container_id, str(number)]
+        assert self._oci_conf is not None
+        pattern = with_signal(self._oci_conf.runtime_kill or "", number)
+        return ["/bin/sh", "-c", self._expand(pattern)]
 
-    def remove(self, container_id: str) -> Process:
-        """Start the removal of whatever the OCI runtime still has of the container."""
-        with open(os.devnull, "r+b", buffering=0) as null:
-            fd = null.fileno()
-            argv = [*self._runtime, "delete", "--force", container_id]
-            return spawn(argv, self.environment, stdio=(fd, fd, fd))
+    def _expand(self, pattern: str) -> str:
+        values = PatternValues(
+            bundle=self._bundle,
+            rootfs=f"{self._bundle}/rootfs",
+            spool_dir=self._spool_dir,
+            job_id=self.job_id,
+            user=self._user[0],
+            uid=self._user[1],
+            node=os.uname().nodename,
+        )
+        return expand_command(pattern, values)
+
+    def _commands_environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        merged = self._environment | self.job_variables | dict(variables)
+        if self._oci_conf is None:
+            return merged
+        entries = [f"{name}={value}" for name, value in merged.items()]
+        kept = self._oci_conf.filter_runtime_env(entries)
+        return dict(entry.partition("=")[::2] for entry in kept)
+
+    # The job.
+
+    def _describe_job(self, request: Mapping[str, Any]) -> dict[str, str]:
+        """Return the variables that make sense on one machine, as Slurm would set them."""
+        node, cpus = os.uname().nodename, str(len(os.sched_getaffinity(0)))
+        return {
+            "SLURM_CLUSTER_NAME": "local",
+            "SLURM_CPUS_ON_NODE": cpus,
+            "SLURM_JOB_CPUS_PER_NODE": cpus,
+            "SLURM_JOB_ID": str(self.job_id),
+            "SLURM_JOBID": str(self.job_id),
+            "SLURM_JOB_NAME": str(request.get("job_name") or self._container_id),
+            "SLURM_JOB_NODELIST": node,
+            "SLURM_JOB_NUM_NODES": "1",
+            "SLURM_JOB_PARTITION": "local",
+            "SLURM_JOB_UID": str(self._user[1]),
+            "SLURM_JOB_USER": self._user[0],
+            "SLURM_NNODES": "1",
+            "SLURM_NODELIST": node,
+            "SLURM_NTASKS": "1",
+            "SLURM_SUBMIT_DIR": os.getcwd(),
+            "SLURM_SUBMIT_HOST": node,
+            "SLURM_TASKS_PER_NODE": "1",
+        }
+
+    def _start_guard(self) -> None:
+        """Start the shell that removes the container if this process dies before it does."""
+        reader, self._guard_fd = os.pipe2(os.O_CLOEXEC)
+        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        argv = ["/bin/sh", "-c", GUARD, "scrun-guard", *self._command("delete", "--force")]
+        try:
+            guard = spawn(argv, self._environment, stdio=(reader, null, null))
+        finally:
+            os.close(null)
+            os.close(reader)
+        self._loop.when_ended(guard, lambda _: None)
+
+    def _end_guard(self) -> None:
+        if self._guard_fd >= 0:
+            try:
+                os.write(self._guard_fd, b"done\n")
+            except BrokenPipeError:
+                log.debug(f"{self._container_id}: the guard is gone")
+            os.close(self._guard_fd)
+            self._guard_fd = -1

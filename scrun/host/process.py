@@ -1,16 +1,21 @@
-"""Processes of the anchor: started by an argv, watched by a pidfd."""
+"""Processes: started by an argv, watched by a pidfd."""
 
 from __future__ import annotations
 
 import os
+from errno import ENOENT
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 
 from scrun.errors import HostError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import NoReturn
 
 SIGPIPE, SIGXFSZ = 13, 25
+OUT_OF_THE_WAY = 64
+DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Process:
@@ -30,24 +35,47 @@ class Process:
         return code if code >= 0 else 128 - code
 
 
+def fork(body: Callable[[], NoReturn]) -> int:
+    """Run ``body`` in a child that shares all we have loaded; returns the child's pid."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            body()
+        finally:
+            os._exit(1)  # not reached, unless body broke its promise
+    return pid
+
+
 def spawn(
     argv: Sequence[str],
     environment: Mapping[str, str],
     *,
     stdio: tuple[int, int, int] = (0, 1, 2),
+    extra: Sequence[int] = (),
 ) -> Process:
-    """Start ``argv`` in a process group of its own, with ``stdio`` and no other descriptor.
+    """Start ``argv`` in a process group of its own, with ``stdio`` and ``extra`` as descriptors.
 
-    Descriptors of this process are close-on-exec, as Python opens them. SIGPIPE and SIGXFSZ,
-    which Python ignores, are back at their default.
+    The program is looked up in the PATH of ``environment``. Descriptors of this process are
+    close-on-exec, as Python opens them. SIGPIPE and SIGXFSZ, which Python ignores, are back at
+    their default.
+
+    Args:
+        extra: descriptors that the program gets as 3, 4 and so on.
 
     Raises:
         HostError: the program is not there or cannot be run.
     """
-    actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(stdio)]
+    program = argv[0]
+    if "/" not in program:
+        program = find_program(program, environment.get("PATH")) or ""
+        if not program:
+            raise HostError("run", OSError(ENOENT, os.strerror(ENOENT)), path=argv[0])
+    # Out of the way first: a target may be the source of another.
+    moved = [fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for fd in extra]
+    actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((*stdio, *moved))]
     try:
-        pid = os.posix_spawnp(
-            argv[0],
+        pid = os.posix_spawn(
+            program,
             list(argv),
             dict(environment),
             file_actions=actions,
@@ -57,12 +85,24 @@ def spawn(
         )
     except OSError as err:
         raise HostError("run", err, path=argv[0]) from err
+    finally:
+        for fd in moved:
+            os.close(fd)
     return Process(pid)
+
+
+def spawn_quietly(argv: Sequence[str], environment: Mapping[str, str]) -> Process:
+    """Start ``argv`` with all of its stdio on /dev/null; HostError as `spawn`."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return spawn(argv, environment, stdio=(null, null, null))
+    finally:
+        os.close(null)
 
 
 def find_program(name: str, path: str | None) -> str | None:
     """Return the first executable file called ``name`` in ``path`` (colon separated)."""
-    for directory in (path or "/usr/local/bin:/usr/bin:/bin").split(":"):
+    for directory in (path or DEFAULT_PATH).split(":"):
         candidate = f"{directory or '.'}/{name}"
         if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
             return candidate

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 
 
-def caller() -> tuple[str, int]:
-    """Return name and number of the caller outside of any user namespace (user_namespaces(7))."""
-    uid = real_id(os.getuid(), "/proc/self/uid_map")
-    try:
-        return pwd.getpwuid(uid).pw_name, uid
-    except KeyError:
-        return str(uid), uid
+class Caller:
+    """The user who called, outside of any user namespace (user_namespaces(7)).
+
+    Attributes:
+        home: the home directory; ``/`` when nobody knows it.
+        privileged: what this process may do here is root's, be it in a user namespace.
+    """
+
+    __slots__ = ("gid", "group", "home", "name", "privileged", "uid")
+
+    def __init__(self) -> None:
+        self.uid = real_id(os.getuid(), "/proc/self/uid_map")
+        self.gid = real_id(os.getgid(), "/proc/self/gid_map")
+        self.privileged = os.geteuid() == 0
+        try:
+            entry = pwd.getpwuid(self.uid)
+            self.name, self.home = entry.pw_name, entry.pw_dir
+        except KeyError:
+            self.name, self.home = str(self.uid), "/"
+        try:
+            self.group = grp.getgrgid(self.gid).gr_name
+        except KeyError:
+            self.group = str(self.gid)
 
 
 def real_id(number: int, map_path: str) -> int:

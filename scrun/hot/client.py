@@ -136,6 +136,8 @@ def _answer_for_ended(command: "Command", root: str, directory: int) -> None:
     if command.verb == "start":
         raise Refused(f'cannot start container "{name}": it is stopped', "BAD_STATE")
     if command.verb == "kill":
+        if command.options.get("all"):  # podman sends KILL to all after the end, as runc allows
+            return
         raise Refused("container not running", "NOT_RUNNING")
     from scrun.hot.remove import remove_container  # only delete needs it
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE_NAME = "oci.conf"
+DEFAULT_DIRECTORY = "/etc/slurm"
 LEVELS = (
     *("quiet", "fatal", "error", "info", "verbose"),
     *("debug", "debug2", "debug3", "debug4", "debug5"),
@@ -103,6 +104,15 @@ class OciConf:
             "beside RunTimeKill and RunTimeDelete"
         )
 
+    def log_levels(self) -> dict[str, str]:
+        """Return the log levels that the file sets, by its keys."""
+        levels = {
+            "StdIODebug": self.stdio_debug,
+            "FileDebug": self.file_debug,
+            "SyslogDebug": self.syslog_debug,
+        }
+        return {key: level for key, level in levels.items() if level}
+
     def filter_env(self, env: list[str]) -> list[str]:
         """Drop the ``NAME=value`` entries that EnvExclude matches (for the container)."""
         return self._filter(env, "EnvExclude", self.env_exclude)
@@ -124,6 +134,12 @@ class OciConf:
                 raise ConfigError(f"{self.path}: {key}: {err}") from None
             self._compiled[key] = pattern
         return [entry for entry in env if not pattern.search(entry)]
+
+
+def read_beside(slurm_conf: str | None, warn: Callable[[str], None]) -> OciConf | None:
+    """Read the oci.conf beside slurm.conf (None: in /etc/slurm), as `read_oci_conf` does."""
+    directory = slurm_conf.rpartition("/")[0] if slurm_conf else DEFAULT_DIRECTORY
+    return read_oci_conf(f"{directory}/{FILE_NAME}", warn)
 
 
 def read_oci_conf(path: str, warn: Callable[[str], None]) -> OciConf | None:

@@ -47,6 +47,19 @@ def read_settings(path: str, depth: int = 0) -> Iterator[tuple[str, str, str]]:
         yield (*setting, place)
 
 
+def find_cluster_name(path: str) -> str | None:
+    """Return the ClusterName that a slurm.conf itself has; None: it may stand in an include."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                key, equals, value = line.partition("=")
+                if equals and key.strip(BLANKS).lower() == "clustername":
+                    return value.partition("#")[0].strip(BLANKS + '"') or None
+    except OSError:
+        return None
+    return None
+
+
 def join_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
     """Yield (number of its first line, text) per logical line that is not blank."""
     collected, first = "", 0

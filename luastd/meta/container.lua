@@ -1,0 +1,68 @@
+---@meta
+--- What a verb gets of its container, and what `require 'host'` offers it there. Every function
+--- may wait: it parks the verb, not the anchor.
+
+---@class scrun.Container
+---@field id string
+---@field status 'creating'|'created'|'running'|'stopped' when the verb began
+---@field bundle string as the nodes see it
+---@field job_id integer 0 before there is a job
+---@field annotations table<string, string> of config.json
+---@field args string[] the command, as config.json has it
+---@field variables table<string, string> SCRUN_* variables of the step
+
+---@class scrun.verb.host
+local host = {}
+
+--- Finds the container's command in its image.
+---@return string? path absolute, inside the container
+---@return string? errmsg
+---@return string? code `NO_COMMAND`, `NO_PERMISSION`
+function host.resolve_command() end
+
+--- Runs the site's scrun.lua as far as its own functions.
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function host.load_script() end
+
+--- Gets a job.
+---@param request scrun.job.Request
+---@return integer? job_id
+---@return string? errmsg Slurm's reason
+---@return string? code
+---@return string? output all that salloc wrote
+function host.allocate(request) end
+
+---@return string version of the installed Slurm
+function host.slurm_version() end
+
+--- Runs the site's `slurm_scrun_stage_in`, or a stager's `stage_in`.
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function host.stage_in() end
+
+--- Starts the container.
+---@param argv string[] of srun, see job/step.lua
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function host.start_step(argv) end
+
+--- Delivers a signal to the container's process; ends a container that has none yet.
+---@param name string without `SIG`
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function host.signal(name) end
+
+--- Waits until the container has ended and is staged out.
+---@return true ok
+function host.wait_ended() end
+
+--- Removes the container's directory.
+---@return true ok
+function host.remove() end
+
+return host

@@ -1,0 +1,331 @@
+"""A container's life: what policy can have done to it, and what its end brings about.
+
+The primitives are what a Lua verb finds in ``require 'host'``. Each gets ``resume`` first and calls
+it exactly once, at once or from the loop: ``resume(True)``, or ``resume(None, message, code)``.
+"""
+
+from __future__ import annotations
+
+import os
+
+from scrun import log
+from scrun.errors import ScrunError, StateError
+from scrun.host.directory import remove_tree
+from scrun.oci.signals import name_signal, parse_signal
+from scrun.oci.state import CREATED, CREATING, RUNNING, STOPPED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from scrun.anchor.container import Container
+    from scrun.anchor.staging import Staging
+    from scrun.cluster.backend import Backend
+    from scrun.host.loop import Loop
+    from scrun.host.process import Process
+    from scrun.oci.config import Config
+
+    Resume = Callable[..., None]
+
+SIGKILL = 9
+# Signals whose default is not to end a process (signal(7)): a created container outlives them.
+HARMLESS = frozenset((0, 17, 18, 23, 28))
+LOST_GRACE_S = 15.0  # for srun to end by itself when its job has ended
+MARKER = "released"  # the container has ended and nothing but its directory is left
+
+
+class Lifecycle:
+    """One container between its directory's making and its removal.
+
+    Args:
+        preserved: how many descriptors from 3 on the container's process is to get.
+
+    Attributes:
+        exit_status: of the container, or 1 when it never came to be; None while there is more
+            to come.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        container: Container,
+        config: Config,
+        backend: Backend,
+        staging: Staging,
+        preserved: int,
+    ) -> None:
+        self.loop = loop
+        self.container = container
+        self.config = config
+        self.preserved = preserved
+        self.backend = backend
+        self.staging = staging
+        self.exit_status: int | None = None
+        self._step: Process | None = None
+        self._stderr = -1  # the container's, while its step lives
+        self._ending = False
+        self._doomed: ScrunError | None = None  # why the creation is to fail
+        self._removed = False
+        self._waiting: list[Resume] = []
+        backend.on_lost = self._job_lost
+
+    def primitives(self) -> dict[str, Callable[..., None]]:
+        """Return the functions of ``require 'host'`` in a verb (luastd/meta/verb_host.lua)."""
+        return {
+            "resolve_command": self._resolve_command,
+            "load_script": self._load_script,
+            "allocate": self._allocate,
+            "slurm_version": self._slurm_version,
+            "stage_in": self._stage_in,
+            "start_step": self._start_step,
+            "signal": self._signal,
+            "wait_ended": self._wait_ended,
+            "remove": self._remove,
+        }
+
+    # The creation.
+
+    def created(self, ok: bool, message: str, code: str, done: Resume) -> None:
+        """Take the outcome of the verb ``create``; ``done(ok, message, code)`` when it is so."""
+        if self._doomed is not None:
+            ok, message, code = False, str(self._doomed), self._doomed.code
+        if ok:
+            self.container.become(CREATED)
+            done(True, "", "")
+        else:
+            self._give_up(lambda: done(False, message, code))
+
+    def abandon(self, reason: ScrunError) -> None:
+        """End the creation, whatever it waits for; a container just created ends as if killed."""
+        if self._doomed is not None or self._ending:
+            return
+        self._doomed = reason
+        if self.container.status != CREATING:
+            self._end(128 + SIGKILL)
+        elif not self.staging.stop(reason):
+            self.backend.cancel()
+
+    def discard(self) -> None:
+        """Abandon a container that its creator does not wait for any more, with its directory."""
+        self.abandon(StateError("the creation was interrupted", code="CANCELLED"))
+        self._wait_ended(lambda *_: self._remove(lambda *_: None))
+
+    def _give_up(self, done: Callable[[], None]) -> None:
+        """Release all that a creation got so far, and the directory."""
+
+        def released() -> None:
+            self.exit_status = 1
+            self._remove(lambda *_: None)
+            self._tell_waiting()
+            done()
+
+        def cleaned(error: ScrunError | None) -> None:
+            if error is not None:
+                log.error(f"stage out {self.container.id}: {error}")
+            self.backend.finish(1, released)
+
+        self._ending = True
+        if self.container.staged:
+            self.staging.stage_out(cleaned)
+        else:
+            self.staging.clean_up(cleaned)
+
+    def _resolve_command(self, resume: Resume) -> None:
+        from scrun.oci.commands import resolve_command  # create only
+
+        try:
+            resume(resolve_command(self.config))
+        except ScrunError as err:
+            _refuse(resume, err)
+
+    def _load_script(self, resume: Resume) -> None:
+        self.staging.load(lambda error: _answer(resume, error))
+
+    def _allocate(self, resume: Resume, request: Mapping[str, Any]) -> None:
+        def done(error: ScrunError | None) -> None:
+            if error is not None:
+                resume(None, str(error), error.code, self.backend.messages())
+                return
+            self.container.job = self.backend.record()
+            self.container.publish()
+            resume(self.backend.job_id)
+
+        if self._doomed is not None:
+            _refuse(resume, self._doomed)
+            return
+        self.backend.allocate(request, done)
+
+    def _slurm_version(self, resume: Resume) -> None:
+        from scrun.host.capture import capture  # for a refusal only
+
+        _, output, _ = capture(["salloc", "--version"], self.container.environment)
+        resume(output.decode(errors="replace").strip().removeprefix("slurm "))
+
+    def _stage_in(self, resume: Resume) -> None:
+        def done(error: ScrunError | None) -> None:
+            if error is not None:
+                resume(None, f"stage in: {error}", error.code)
+                return
+            self.container.staged = True
+            self.container.publish()
+            resume(True)
+
+        if self._doomed is not None:
+            _refuse(resume, self._doomed)
+            return
+        self.staging.stage_in(done)
+
+    # The step.
+
+    def _start_step(self, resume: Resume, argv: list[str]) -> None:
+        try:
+            self._step = self.backend.start(
+                self.container.bundle,
+                argv,
+                self.container.output_variables(),
+                self.preserved,
+            )
+        except ScrunError as err:
+            _refuse(resume, err)
+            return
+        self._stderr = _let_go_of_stdio(self.preserved)
+        log.info(f"{self.container.id}: started in job {self.container.job_id}")
+        self.container.become(RUNNING)
+        self.loop.when_ended(self._step, self._step_ended)
+        resume(True)
+
+    def _signal(self, resume: Resume, name: str) -> None:
+        try:
+            number = parse_signal(name)[0]
+        except ScrunError as err:
+            _refuse(resume, err)
+            return
+        if self.container.status == CREATING:
+            if number not in HARMLESS:
+                text = f"killed by SIG{name_signal(number)} while it was being created"
+                self.abandon(StateError(text, code="CANCELLED"))
+            resume(True)
+        elif self._step is None:
+            if number not in HARMLESS:
+                self._end(128 + number)
+            resume(True)
+        elif self._ending or number == 0:
+            resume(True)
+        else:
+            self.backend.signal(number, lambda error: _answer(resume, error))
+
+    def interrupt(self, number: int) -> None:
+        """Take a signal that the anchor itself got: the container ends, gracefully (scrun(1))."""
+        log.info(f"{self.container.id}: got SIG{name_signal(number)}: the container ends")
+        self._signal(lambda *_: None, name_signal(number))
+
+    # The end.
+
+    def _step_ended(self, status: int) -> None:
+        self.backend.ended()
+        log.info(f"{self.container.id}: ended with status {status}")
+        for line in self.backend.step_messages() if status else ():
+            log.error(f"{self.container.id}: {line}")
+            _write_line(self._stderr, line)
+        os.close(self._stderr)
+        self._end(status)
+
+    def _job_lost(self) -> None:
+        """Go on after the job's end: by scancel, its time limit, a node's failure, salloc's."""
+        job_id, step = self.container.job_id, self._step
+        if self._ending:
+            return
+        log.error(f"{self.container.id}: job {job_id} ended under the container")
+        self.backend.cancel()  # salloc may have been killed, and the job live on
+        if self.container.status == CREATING:
+            self.abandon(StateError(f"job {job_id} ended during the creation", code="JOB_ENDED"))
+        elif step is None:
+            self._end(128 + SIGKILL)
+        else:
+            self.loop.call_later(LOST_GRACE_S, lambda: self._kill_step(step))
+
+    def _kill_step(self, step: Process) -> None:
+        if not self._ending:
+            os.kill(step.pid, SIGKILL)
+
+    def _end(self, status: int) -> None:
+        """Stage out, finish the job, and let the container be stopped."""
+        if self._ending:
+            return
+        self._ending = True
+        failed = False
+
+        def finished() -> None:
+            self.container.become(STOPPED)
+            self._mark_released()
+            self.exit_status = status or int(failed)
+            self._tell_waiting()
+
+        def staged_out(error: ScrunError | None) -> None:
+            nonlocal failed
+            failed = error is not None
+            self.container.staged = False
+            if error is not None:
+                log.error(f"stage out {self.container.id}: {error}")
+            self.backend.finish(status or int(failed), finished)
+
+        if self.container.staged:
+            self.staging.stage_out(staged_out)
+        else:
+            staged_out(None)
+
+    def _mark_released(self) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
+        os.close(os.open(f"{self.container.directory}/{MARKER}", flags, 0o600))
+
+    def _tell_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for resume in waiting:
+            resume(True)
+
+    def _wait_ended(self, resume: Resume) -> None:
+        if self.exit_status is not None:
+            resume(True)
+        else:
+            self._waiting.append(resume)
+
+    def _remove(self, resume: Resume) -> None:
+        if not self._removed:
+            remove_tree(self.container.directory)
+            self._removed = True
+        resume(True)
+
+
+def _answer(resume: Resume, error: ScrunError | None) -> None:
+    if error is None:
+        resume(True)
+    else:
+        _refuse(resume, error)
+
+
+def _refuse(resume: Resume, error: ScrunError) -> None:
+    resume(None, str(error), error.code)
+
+
+def _let_go_of_stdio(preserved: int) -> int:
+    """Leave stdio to the step: its end is then the end of file that engines wait for.
+
+    Returns: a descriptor of stderr, for the end of the step.
+    """
+    log.detach_stderr()
+    stderr = os.dup(2)
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd, inheritable=True)
+    os.close(null)
+    for fd in range(3, 3 + preserved):
+        os.close(fd)
+    return stderr
+
+
+def _write_line(fd: int, line: str) -> None:
+    try:
+        os.write(fd, os.fsencode(line) + b"\n")
+    except OSError:
+        return  # nobody reads it any more

@@ -1,0 +1,105 @@
+"""Finish what a dead anchor has left: its job, its staged files, its directory's state.
+
+Any verb that meets a container whose lock is free but which has not ended does this first, with
+the lock in its hand; after it the container is stopped, or, when it was never created, gone.
+"""
+
+from __future__ import annotations
+
+import os
+
+from scrun import log
+from scrun.cluster.recovery import end_job
+from scrun.errors import ScriptError, ScrunError, StateError
+from scrun.host.directory import read_record, remove_tree, take_lock, write_file
+from scrun.hot.root import choose_root
+from scrun.oci.state import CREATING, STOPPED, document
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from scrun.hot.parse import Command
+
+WAIT_S = 0.05
+WAITS = 1200  # another verb has a minute to finish the same recovery
+
+
+def run(command: Command) -> int:
+    """Recover the container that ``command`` names, then carry the command out.
+
+    Raises:
+        ScrunError: the job cannot be ended now; the container stays as it is, to be tried again.
+    """
+    container_id = command.operands[0]
+    directory = f"{choose_root(command.globals.get('root'))}/{container_id}"
+    lock = _wait_for_lock(directory, container_id)
+    if lock is not None:
+        try:
+            if not os.path.exists(f"{directory}/released"):
+                recover(directory)
+        finally:
+            os.close(lock)
+    from scrun.hot.client import run as ask  # now it answers from the directory
+
+    if not ask(command):
+        raise StateError(f"{command.verb} {container_id}: its anchor died again")
+    return 0
+
+
+def recover(directory: str, *, remove: bool = False) -> None:
+    """End all that a dead anchor held. The caller has the container's lock.
+
+    Args:
+        remove: remove the directory as well; so is that of a container not created yet.
+    """
+    record = read_record(directory)
+    name = os.path.basename(directory)
+    if record:
+        log.info(f"{name}: its anchor died: finishing job {record['job'].get('job_id', 0)}")
+        # The job's end first: what still runs would go on writing to what is staged out.
+        end_job(record, directory)
+        if record["staged"]:
+            _stage_out(record, directory)
+    if remove or not record or record["status"] == CREATING:
+        remove_tree(directory)
+        return
+    text = document(
+        container_id=name,
+        status=STOPPED,
+        pid=0,
+        bundle=record["submission_bundle"],
+        annotations=record["annotations"],
+        rootfs=record["submission_root_path"],
+        created=record["created"],
+        owner=record["variables"]["SCRUN_USER"],
+    )
+    write_file(f"{directory}/state.json", text.encode("utf-8", "surrogateescape"))
+    write_file(f"{directory}/released", b"")
+
+
+def _stage_out(record: dict[str, Any], directory: str) -> None:
+    """Run stage_out with what the record has; a failure is logged: the files stay for a person."""
+    from scrun.anchor.recorded import stage_out  # brings Lua
+
+    try:
+        stage_out(record, directory)
+    except ScrunError as err:
+        if isinstance(err, ScriptError):
+            log.debug(err.traceback)
+        log.error(f"stage out {record['id']}: {err}")
+
+
+def _wait_for_lock(directory: str, container_id: str) -> int | None:
+    """Return the lock; None: the directory is gone, another verb has recovered and removed it."""
+    from select import select  # a wait is rare
+
+    for _ in range(WAITS):
+        try:
+            lock = take_lock(directory)
+        except FileNotFoundError:
+            return None
+        if lock is not None:
+            return lock
+        select((), (), (), WAIT_S)
+    raise StateError(f'container "{container_id}" is locked by another process', code="EBUSY")

@@ -1,0 +1,92 @@
+"""The anchor's socket: one request per connection, from the container's own user only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET, socket
+
+from scrun import log
+from scrun.errors import ScrunError
+from scrun.hot.wire import dumps, loads
+from scrun.oci.signals import parse_signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scrun.host.loop import Loop
+
+    Done = Callable[[bool, str, str], None]  # ok, message, code
+    Serve = Callable[[str, dict[str, object], Done], None]  # verb, request, done
+
+MESSAGE_BYTES = 262144
+VERBS = ("start", "kill", "delete")
+
+
+class Server:
+    """Takes requests and hands them to ``serve``.
+
+    Attributes:
+        open_replies: how many callers still wait for an answer.
+    """
+
+    def __init__(self, loop: Loop, directory: str, serve: Serve) -> None:
+        self.open_replies = 0
+        self._loop = loop
+        self._serve = serve
+        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC)
+        # sun_path has 108 bytes: the way over our own descriptor is short whatever --root is.
+        self._listener.bind(f"/proc/self/fd/{folder}/anchor.sock")
+        os.close(folder)
+        self._listener.listen(64)
+        loop.watch(self._listener.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        fd, _ = self._listener._accept()  # type: ignore[attr-defined]  # socket.accept is Python's
+        connection = socket(fileno=fd)
+        peer = connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)  # struct ucred: pid, uid, gid
+        if int.from_bytes(peer[4:8], sys.byteorder) != os.getuid():
+            connection.close()
+            return
+        self._loop.watch(fd, lambda: self._read(connection))
+
+    def _read(self, connection: socket) -> None:
+        self._loop.forget(connection.fileno())
+        try:
+            message = loads(connection.recv(MESSAGE_BYTES))
+            verb, request = message["verb"], _understand(message)
+        except (ValueError, KeyError, TypeError, AssertionError, OSError):
+            connection.close()
+            return
+        except ScrunError as err:
+            _reply(connection, False, str(err), err.code)
+            return
+        self.open_replies += 1
+
+        def done(ok: bool, reason: str, code: str) -> None:
+            self.open_replies -= 1
+            _reply(connection, ok, reason, code)
+
+        self._serve(verb, request, done)
+
+
+def _understand(message: dict[str, object]) -> dict[str, object]:
+    verb, options, operands = message["verb"], message["options"], message["operands"]
+    if verb not in VERBS:
+        raise ValueError(verb)
+    assert isinstance(options, dict) and isinstance(operands, list)
+    request: dict[str, object] = dict(options)
+    if verb == "kill":
+        request["signal"] = parse_signal(operands[0] if operands else "TERM")[1]
+    return request
+
+
+def _reply(connection: socket, ok: bool, message: str, code: str) -> None:
+    reply = {"ok": True} if ok else {"ok": False, "message": message, "code": code}
+    try:
+        connection.send(dumps(reply))
+    except OSError:
+        log.debug("the caller of a verb did not wait for the answer")
+    connection.close()

@@ -1,0 +1,162 @@
+"""What a site's script can do: commands here and on the nodes, paths, messages.
+
+Called on the thread that stages; `StageHost.stop` alone comes from the loop. The protocol is
+`scrun.lua.site.StageHost`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from scrun import log
+from scrun.host.capture import capture
+from scrun.host.process import DEFAULT_PATH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scrun.anchor.container import Container
+    from scrun.cluster.backend import Backend
+    from scrun.host.process import Process
+    from scrun.lua.site import Answer
+
+INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "SLURM_CONF")
+SIGKILL = 9
+
+
+class StageHost:
+    """One container's.
+
+    Attributes:
+        cluster_name: ``slurm.CLUSTER_NAME``.
+    """
+
+    def __init__(self, container: Container, backend: Backend, cluster_name: str) -> None:
+        self.container = container
+        self.backend = backend
+        self.cluster_name = cluster_name
+        self._process: Process | None = None
+
+    def job_entries(self) -> list[bytes]:
+        """Return ``job_env``: the job's variables and ours, ``NAME=value`` each."""
+        merged = self.container.output_variables() | self.backend.job_variables
+        return [os.fsencode(f"{name}={value}") for name, value in merged.items()]
+
+    def allocator_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
+        """Run ``/bin/sh -c script`` here."""
+        return self._run(["/bin/sh", "-c", os.fsdecode(script)], options)
+
+    def remote_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
+        """Run ``/bin/sh -c script`` on the job's nodes, as a step."""
+        return self._run_remote(["/bin/sh", "-c", os.fsdecode(script)], options)
+
+    def run(self, argv: list[bytes], options: Mapping[str, object]) -> Answer:
+        """Run a program here."""
+        return self._run([os.fsdecode(word) for word in argv], options)
+
+    def run_remote(self, argv: list[bytes], options: Mapping[str, object]) -> Answer:
+        """Run a program on the job's nodes, as a step."""
+        return self._run_remote([os.fsdecode(word) for word in argv], options)
+
+    def set_bundle_path(self, path: bytes | None) -> bytes | None:
+        """Let the step use another bundle; return the submitted one."""
+        original = self.container.submission_bundle
+        self.container.bundle = _tidy(path) or original
+        return os.fsencode(original)
+
+    def set_root_path(self, path: bytes | None) -> bytes | None:
+        """Name another root file system; return the submitted one."""
+        self.container.root_path = _tidy(path)
+        return os.fsencode(self.container.submission_root_path)
+
+    def log(self, level: int, message: bytes) -> None:
+        """Write to our log."""
+        log.log(level, message.decode("utf-8", "replace"))
+
+    def user_msg(self, message: bytes) -> None:
+        """Tell the user: on stderr as long as it is still the caller's."""
+        log.tell_user(message.decode("utf-8", "replace"))
+
+    def qos_priority(self, name: bytes) -> int | None:
+        """Return a QOS's priority, as accounting has it."""
+        return None
+
+    def stop(self) -> None:
+        """Kill what the script waits for: our commands, and those it started by itself."""
+        process = self._process
+        if process is not None:
+            _kill_group(process.pid)
+        ours = os.getpid()
+        for pid in _group_members(ours):
+            if pid != ours:
+                _kill(pid)
+
+    def environment(self) -> dict[str, str]:
+        """Return what the script's commands get: the job's variables over a sane base."""
+        user, given = self.container.user, self.container.environment
+        base = {"PATH": DEFAULT_PATH, "HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+        base |= {name: given[name] for name in INHERITED if name in given}
+        return base | self.container.output_variables() | self.backend.job_variables
+
+    def _run_remote(self, argv: list[str], options: Mapping[str, object]) -> Answer:
+        chosen = options.get("nodes")
+        nodes = [os.fsdecode(node) for node in chosen] if isinstance(chosen, list) else []
+        return self._run(self.backend.remote_argv(argv, nodes), options)
+
+    def _run(self, argv: list[str], options: Mapping[str, object]) -> Answer:
+        log.debug(f"{self.container.id}: run {' '.join(argv)}")
+        timeout, stdin = options.get("timeout"), options.get("stdin")
+        try:
+            answer = capture(
+                argv,
+                self.environment(),
+                stdin=stdin if isinstance(stdin, bytes) else b"",
+                timeout_s=timeout if isinstance(timeout, (int, float)) else None,
+                apart=options.get("stderr") in (True, b"apart"),
+                started=self._set_process,
+            )
+        finally:
+            self._process = None
+        if answer[0]:
+            log.debug(f"{self.container.id}: status {answer[0]}")
+        return answer
+
+    def _set_process(self, process: Process) -> None:
+        self._process = process
+
+
+def _tidy(path: bytes | None) -> str | None:
+    """Return a path without doubled or closing slashes, which slurmstepd's patterns would keep."""
+    if not path:
+        return None
+    return os.path.normpath(os.fsdecode(path))
+
+
+def _group_members(group: int) -> list[int]:
+    """Return the processes of a process group (proc_pid_stat(5), field 5)."""
+    members = []
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == group:
+                members.append(int(name))
+    return members
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, SIGKILL)
+    except ProcessLookupError:
+        return  # it ended by itself
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, SIGKILL)
+    except ProcessLookupError:
+        return

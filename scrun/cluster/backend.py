@@ -1,0 +1,142 @@
+"""What the anchor asks of a cluster: a job for one container, its step, signals, the end.
+
+Every operation returns at once; what takes time ends in a callback from the loop, called exactly
+once: ``done(None)``, or ``done(error)``.
+"""
+
+from __future__ import annotations
+
+import os
+
+from scrun.errors import ConfigError
+from scrun.oci.slurm_conf import find_cluster_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Protocol
+
+    from scrun.errors import ScrunError
+    from scrun.host.loop import Loop
+    from scrun.host.process import Process
+    from scrun.oci.oci_conf import OciConf
+    from scrun.settings import Settings
+
+    Done = Callable[[ScrunError | None], None]
+
+    class Backend(Protocol):
+        """One container's job.
+
+        Attributes:
+            name: ``slurm`` or ``local``, as in the setting ``backend``.
+            job_id: 0 before there is one.
+            job_variables: what Slurm sets for the job (SLURM_*).
+            adopted: the allocation was there before; it is neither finished nor cancelled.
+            on_lost: called when the job ends under the container.
+        """
+
+        name: str
+        job_id: int
+        job_variables: dict[str, str]
+        adopted: bool
+        on_lost: Callable[[], None]
+
+        def allocate(self, request: Mapping[str, Any], done: Done) -> None:
+            """Get the job that ``request`` (luastd/job/request.lua) asks for."""
+
+        def start(
+            self, bundle: str, argv: Sequence[str], variables: Mapping[str, str], preserved: int
+        ) -> Process:
+            """Start the container's step on this process's stdio; its end is the container's."""
+
+        def signal(self, number: int, done: Done) -> None:
+            """Deliver a signal to the container's process."""
+
+        def ended(self) -> None:
+            """Hear that the step has ended: what is still to be delivered is void."""
+
+        def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:
+            """Return the command that runs ``argv`` once per node (none given: on all)."""
+
+        def finish(self, status: int, done: Callable[[], None]) -> None:
+            """End the job, whatever is of it, with ``status`` in its accounting."""
+
+        def cancel(self) -> None:
+            """End the job, or the wait for it, at once; the callbacks tell."""
+
+        def messages(self) -> str:
+            """Return what Slurm said of the wish for a job."""
+
+        def step_messages(self) -> list[str]:
+            """Return what the user of an ended container should know of how its step went."""
+
+        def record(self) -> dict[str, object]:
+            """Return what recovery must know to end the job without this process."""
+
+        def restore(self, job: Mapping[str, Any]) -> None:
+            """Take over a job that `record` told of."""
+
+
+def find_slurm_conf(given: str | None, environment: Mapping[str, str]) -> str | None:
+    """Return the slurm.conf in force, None when this machine has none.
+
+    Raises:
+        ConfigError: ``given`` (the option -f) is not there.
+    """
+    if given:
+        path = given if given.startswith("/") else f"{os.getcwd()}/{given}"
+        if not os.path.exists(path):
+            raise ConfigError(f"-f {given}: no such file")
+        return path
+    path = environment.get("SLURM_CONF") or "/etc/slurm/slurm.conf"
+    return path if os.path.exists(path) else None
+
+
+def choose_backend(settings: Settings, slurm_conf: str | None) -> str:
+    """Return the name of the backend: as the setting says, ``auto`` by whether Slurm is here."""
+    if settings.backend == "auto":
+        return "local" if slurm_conf is None else "slurm"
+    return settings.backend
+
+
+def cluster_name(name: str, slurm_conf: str | None) -> str:
+    """Return the cluster's name as slurm.conf has it; ``local`` of the local backend."""
+    if name == "local" or slurm_conf is None:
+        return "local"
+    return find_cluster_name(slurm_conf) or ""
+
+
+def make_backend(
+    name: str,
+    settings: Settings,
+    *,
+    loop: Loop,
+    container_id: str,
+    spool_dir: str,
+    environment: Mapping[str, str],
+    oci_conf: OciConf | None,
+    user: tuple[str, int],
+) -> Backend:
+    """Return the backend of one container.
+
+    Args:
+        spool_dir: the container's own directory.
+        environment: of the caller of ``create``.
+        oci_conf: beside slurm.conf, if there is one.
+        user: name and number of the job's user.
+    """
+    if name == "local":
+        from scrun.cluster.local import LocalBackend  # one of the two is enough
+
+        return LocalBackend(
+            loop,
+            container_id,
+            spool_dir,
+            environment,
+            oci_conf=oci_conf,
+            runtime=settings.local_runtime,
+            user=user,
+        )
+    from scrun.cluster.commands import CommandsBackend
+
+    return CommandsBackend(loop, container_id, spool_dir, environment, oci_conf=oci_conf, user=user)

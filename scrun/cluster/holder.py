@@ -1,0 +1,175 @@
+"""Hold a job by salloc: its environment comes out, its exit status goes in.
+
+salloc runs a small shell that writes the job's environment to its stdout and waits on its stdin
+for the exit status; so accounting has the container's own, and the job ends when the anchor dies
+(end of file). Source: salloc(1); ``exit 9`` in its command makes the job FAILED, 9:0.
+"""
+
+from __future__ import annotations
+
+import os
+
+from scrun import log
+from scrun.errors import ClusterError
+from scrun.host.process import spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from scrun.cluster.backend import Done
+    from scrun.host.loop import Loop
+    from scrun.host.process import Process
+
+# An empty entry ends the environment: salloc keeps its own copy of the pipe open.
+SCRIPT = 'env -0; printf "\\0"; exec >/dev/null; read -r rc; exit "${rc:-1}"'
+END = b"\0\0"
+MESSAGES = "salloc.log"
+GRACE_S = 30.0  # for an ended job to let go of salloc, before it is cancelled
+SIGTERM = 15
+# The node's configuration and credentials, which come in by the caller's environment.
+NOT_THE_JOBS = frozenset(("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"))
+
+
+class Holder:
+    """One salloc and the job it holds.
+
+    Attributes:
+        variables: the job's SLURM_* variables, once it is granted.
+        process: salloc; None before `start` and after its end.
+    """
+
+    def __init__(
+        self, loop: Loop, spool_dir: str, environment: Mapping[str, str], name: str
+    ) -> None:
+        self.variables: dict[str, str] = {}
+        self.process: Process | None = None
+        self._loop = loop
+        self._messages_path = f"{spool_dir}/{MESSAGES}"
+        self._environment = environment
+        self._name = name
+        self._status_fd = -1
+        self._reader = -1
+        self._granted = False
+        self._lost: Callable[[], None] = lambda: None
+
+    def start(self, options: Sequence[str], granted: Done, lost: Callable[[], None]) -> None:
+        """Ask for a job, waiting as long as Slurm does.
+
+        Args:
+            granted: hears of the job, or why there is none.
+            lost: called when the job ends before `finish`.
+        """
+        argv = ["salloc", "--no-bell", "--kill-command=TERM", *options]
+        argv += ["--", "/bin/sh", "-c", SCRIPT]
+        log.debug(f"{self._name}: run {' '.join(argv)}")
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        status_reader, self._status_fd = os.pipe2(os.O_CLOEXEC)
+        # A file, not a pipe: salloc must not die of a broken one when we are gone.
+        messages = os.open(self._messages_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            stdio = (status_reader, writer, messages)
+            self.process = spawn(argv, self._environment, stdio=stdio)
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            for fd in (messages, writer, status_reader):
+                os.close(fd)
+        self._lost = lost
+        self._await_environment(reader, granted)
+        self._loop.when_ended(self.process, lambda _: self._process_ended(granted))
+
+    def _await_environment(self, reader: int, granted: Done) -> None:
+        collected = b""
+        self._reader = reader
+
+        def readable() -> None:
+            nonlocal collected
+            part = os.read(reader, 65536)
+            collected += part
+            if part and not collected.endswith(END):
+                return
+            self._close_reader()
+            self.variables = _read_variables(collected)
+            if self.variables.get("SLURM_JOB_ID", "").isdecimal():
+                self._granted = True
+                granted(None)  # else salloc is about to end, with its reason
+
+        self._loop.watch(reader, readable)
+
+    def _process_ended(self, granted: Done) -> None:
+        self.process = None
+        self._close_reader()
+        if self._granted:
+            self._lost()
+        else:
+            granted(self.refusal())
+
+    def _close_reader(self) -> None:
+        if self._reader >= 0:
+            self._loop.forget(self._reader)
+            os.close(self._reader)
+            self._reader = -1
+
+    def finish(self, status: int, done: Callable[[], None]) -> None:
+        """Let the job end with ``status``; ``done`` when salloc is gone."""
+        if self.process is None:
+            done()
+            return
+        self._lost = done
+        self._tell(b"%d\n" % status)
+
+    def withdraw(self) -> None:
+        """End the wait for a job: salloc takes its request back. Source: salloc(1), SIGNALS."""
+        if self.process is not None and not self._granted:
+            os.kill(self.process.pid, SIGTERM)
+
+    def messages(self) -> str:
+        """Return what salloc wrote to stderr."""
+        with open(self._messages_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def refusal(self) -> ClusterError:
+        """Return why there is no job, in Slurm's own words."""
+        lines = [line.strip() for line in self.messages().splitlines() if line.strip()]
+        lines = [line for line in lines if not line.startswith("Try ")]
+        errors = [line for line in lines if "error:" in line] or lines or ["salloc ended"]
+        # "Job submit/allocate failed: ..." is the reason, what stands before it a consequence.
+        reason = next((line for line in errors if "failed:" in line), errors[0])
+        for prefix in ("salloc: ", "error: ", "Job submit/allocate failed: "):
+            reason = reason.removeprefix(prefix)
+        return ClusterError(f"allocation refused: {reason}", code="ALLOCATION_REFUSED")
+
+    def _tell(self, text: bytes) -> None:
+        if self._status_fd >= 0:
+            try:
+                os.write(self._status_fd, text)
+            except BrokenPipeError:
+                log.debug(f"{self._name}: the job's shell is gone already")
+            os.close(self._status_fd)
+            self._status_fd = -1
+
+
+def pending_job_id(spool_dir: str) -> int:
+    """Return the job that a salloc asked for or got, by its messages; 0 when they name none.
+
+    ``Pending job allocation 7``, ``Granted job allocation 7`` (salloc(1)).
+    """
+    try:
+        with open(f"{spool_dir}/{MESSAGES}", encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return 0
+    number = text.partition(" job allocation ")[2].partition("\n")[0].strip()
+    return int(number) if number.isdecimal() else 0
+
+
+def _read_variables(data: bytes) -> dict[str, str]:
+    entries = data.decode("utf-8", "surrogateescape").split("\0")
+    pairs = (entry.partition("=") for entry in entries)
+    return {
+        name: value
+        for name, equals, value in pairs
+        if equals and name.startswith("SLURM_") and name not in NOT_THE_JOBS
+    }

@@ -1,0 +1,128 @@
+"""The anchor's loop: waits for descriptors, times and signals, and never for anything else.
+
+No asyncio: it costs 8 MB in every anchor (measured); poll(2) over a listener, a few connections
+and pidfds is all that is needed.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from time import monotonic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal as _signal
+    from collections.abc import Callable, Iterable
+
+    from scrun.host.process import Process
+else:
+    import _signal  # `signal` wraps it in enums: 5 ms
+
+
+class Timer:
+    """A call that is due at ``deadline`` (of the monotonic clock); `cancel` takes it back."""
+
+    __slots__ = ("callback", "deadline")
+
+    def __init__(self, deadline: float, callback: Callable[[], None]) -> None:
+        self.deadline = deadline
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        """Let the call never happen; harmless after it has."""
+        self.callback = None
+
+
+class Loop:
+    """Calls back when a descriptor is readable, a process has ended, a time or a signal came."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._callbacks: dict[int, Callable[[], None]] = {}
+        self._timers: list[Timer] = []
+
+    def watch(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call ``callback`` whenever ``fd`` is readable or at its end."""
+        self._poll.register(fd, select.POLLIN)
+        self._callbacks[fd] = callback
+
+    def forget(self, fd: int) -> None:
+        """Stop watching ``fd``; to be called before it is closed."""
+        if self._callbacks.pop(fd, None) is not None:
+            self._poll.unregister(fd)
+
+    def when_ended(self, process: Process, callback: Callable[[int], None]) -> None:
+        """Call ``callback`` once with the exit status of ``process``."""
+
+        def ended() -> None:
+            self.forget(process.pidfd)
+            callback(process.reap())
+
+        self.watch(process.pidfd, ended)
+
+    def read_all(self, fd: int, callback: Callable[[bytes], None]) -> None:
+        """Read the pipe ``fd`` to its end, close it, and call ``callback`` with what it brought."""
+        parts: list[bytes] = []
+        os.set_blocking(fd, False)
+
+        def readable() -> None:
+            try:
+                part = os.read(fd, 65536)
+            except BlockingIOError:
+                return
+            if part:
+                parts.append(part)
+                return
+            self.forget(fd)
+            os.close(fd)
+            callback(b"".join(parts))
+
+        self.watch(fd, readable)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call ``callback`` once, in ``seconds``."""
+        timer = Timer(monotonic() + seconds, callback)
+        self._timers.append(timer)
+        return timer
+
+    def watch_signals(self, numbers: Iterable[int], callback: Callable[[int], None]) -> None:
+        """Call ``callback`` with each of these signals that this process gets."""
+        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        _signal.set_wakeup_fd(writer)
+        for number in numbers:
+            _signal.signal(number, _ignore)  # a handler, so that the number is written to the pipe
+
+        def readable() -> None:
+            for number in os.read(reader, 64):
+                callback(number)
+
+        self.watch(reader, readable)
+
+    def run_once(self) -> None:
+        """Wait for the next events and serve them."""
+        for fd, _ in self._poll.poll(self._next_wait_ms()):
+            callback = self._callbacks.get(fd)  # none: one of this round has ended the watch
+            if callback is not None:
+                callback()
+        if self._timers:
+            self._serve_timers()
+
+    def _next_wait_ms(self) -> float | None:
+        self._timers = [timer for timer in self._timers if timer.callback is not None]
+        if not self._timers:
+            return None
+        soonest = min(timer.deadline for timer in self._timers)
+        return max(0.0, (soonest - monotonic()) * 1000)
+
+    def _serve_timers(self) -> None:
+        now = monotonic()
+        for timer in list(self._timers):
+            callback = timer.callback
+            if callback is not None and timer.deadline <= now:
+                timer.callback = None
+                callback()
+
+
+def _ignore(_number: int, _frame: object) -> None:
+    """Do nothing: the wake-up descriptor has it."""

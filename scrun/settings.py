@@ -1,0 +1,59 @@
+"""The settings that the host itself reads, out of the Lua module ``scrun.settings``.
+
+luastd/settings.lua has all of them with their meaning and defaults; policy reads them there.
+"""
+
+from __future__ import annotations
+
+from scrun.errors import ConfigError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BACKENDS = ("auto", "slurm", "local")
+PYSLURM = ("auto", "off")
+
+
+class Settings:
+    """Checked settings.
+
+    Raises:
+        ConfigError: a value of the wrong kind, by its name.
+    """
+
+    def __init__(self, table: Mapping[str, object]) -> None:
+        self.table = dict(table)
+        self.backend = self._choice("backend", BACKENDS)
+        self.pyslurm = self._choice("pyslurm", PYSLURM)
+        self.dialect = self._text("dialect") or "5.4"
+        self.stage = self._text("stage") or "shared"
+        self.local_runtime = self._text("local_runtime")
+        self.lua_memory_bytes = int(self._number("lua_memory_bytes"))
+        self.stage_timeout_s = self._number("stage_timeout_s")
+        self.command_timeout_s = self._number("command_timeout_s")
+
+    def _choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self.table.get(name)
+        if value is None:
+            return choices[0]
+        if value not in choices:
+            raise self._wrong(name, f"one of {', '.join(choices)}")
+        return str(value)
+
+    def _text(self, name: str) -> str | None:
+        value = self.table.get(name)
+        if value is not None and not isinstance(value, str):
+            raise self._wrong(name, "a text")
+        return value
+
+    def _number(self, name: str) -> float:
+        value = self.table.get(name)
+        if value is None:
+            return 0
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+            raise self._wrong(name, "a number that is not negative")
+        return value
+
+    def _wrong(self, name: str, expected: str) -> ConfigError:
+        return ConfigError(f"settings.lua: {name}: expected {expected}, found {self.table[name]!a}")
