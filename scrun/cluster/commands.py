@@ -149,7 +149,7 @@ class CommandsBackend:
         self._bundle = bundle
         environment = self._commands_environment() | dict(variables)
         command = [*self._srun(), "--quiet"]
-        if S_ISSOCK(os.fstat(2).st_mode):  # cannot be opened by a path; so srun says nothing
+        if not _can_reopen(2):  # then srun has no other place to speak, and is to be silent
             command += ["--quiet", *argv]
             log.debug(f"{self._container_id}: run {' '.join(command)}")
             return spawn(command, environment)
@@ -281,6 +281,11 @@ class CommandsBackend:
 
         self._loop.read_all(reader, listed)
         self._loop.when_ended(listing, lambda _: None)
+
+
+def _can_reopen(fd: int) -> bool:
+    """Tell whether a descriptor can be opened again by its path: no socket, no stranger's file."""
+    return not S_ISSOCK(os.fstat(fd).st_mode) and os.access(f"/proc/self/fd/{fd}", os.W_OK)
 
 
 def _is_task_status(line: str) -> bool:
