@@ -1,35 +1,40 @@
 --- The border of one Lua state: calls, tasks, host functions, values in both directions.
---- Loaded by runtime.py, portable over Lua 5.1 to 5.5 and luajit. Every table crosses as a flat
---- list of scalars, so that no host object is ever visible here:
----   string, number       itself
----   false, 0 / 1 / 2     null / true / false
----   false, 3, n, ...     array of n values
----   false, 4, n, k, v …  object of n pairs, in order
----   false, 5, x          x, a function, thread or userdata, as it is
-local pull, push = ...
+--- Loaded by runtime.py, portable over Lua 5.1 to 5.5 and luajit. Tables cross as values.lua says,
+--- so that no host object is ever a value here.
+local pull, push, limit, values = ...
 
 local getinfo, traceback = debug.getinfo, debug.traceback
 local gsub, find, sub = string.gsub, string.find, string.sub
 local unpack = table.unpack or unpack
-local sort, floor = table.sort, math.floor
+local build, flatten, put = values.build, values.flatten, values.put
 local create, resume, status = coroutine.create, coroutine.resume, coroutine.status
 local CHUNK = 2000 -- values per crossing; Lua 5.1 allows 8000 on its C stack
-local MAX_DEPTH = 128
 
-local array_mt = { __jsontype = 'array' }
-local object_mt = { __jsontype = 'object' }
-local null = setmetatable({}, {
-  __jsontype = 'null',
-  __tostring = function()
-    return 'null'
-  end,
-  __newindex = function(_, _, value)
-    if value ~= nil then
-      error('attempt to change null', 2)
-    end
-  end,
-})
-local key_order = setmetatable({}, { __mode = 'k' })
+---------------------------------------------------------------------------------------------------
+-- whose turn it is
+
+local script_runs = false
+
+--- The script's turn begins, or begins again after the host's. The limit of memory holds in its
+--- turn only: where the host pushes a value, "not enough memory" would be the process's end.
+local function enter(...)
+  script_runs = true
+  if limit then
+    limit(true)
+  end
+  return ...
+end
+
+local function leave()
+  script_runs = false
+  if limit then
+    limit(false)
+  end
+end
+
+if limit and _VERSION == 'Lua 5.1' then
+  collectgarbage('setpause', 110) -- it collects nothing when memory is out
+end
 
 ---------------------------------------------------------------------------------------------------
 -- where an error belongs
@@ -42,7 +47,7 @@ end
 
 --- `file:line: ` of the innermost frame that is not ours and not C; '' when there is none.
 local function where(thread)
-  for level = thread and 0 or 2, 200 do
+  for level = thread and 0 or 2, 1000 do
     local info
     if thread then
       info = getinfo(thread, level, 'Sl')
@@ -107,150 +112,6 @@ local function describe(thrown, thread)
   return text, with_full_names(gsub(trace, '^\n', '')), code
 end
 
----------------------------------------------------------------------------------------------------
--- values
-
-local function is_array(value)
-  local count, highest = 0, 0
-  for key in next, value do
-    if type(key) ~= 'number' or key < 1 or key ~= floor(key) then
-      return false
-    end
-    count = count + 1
-    if key > highest then
-      highest = key
-    end
-  end
-  if count == 0 then
-    local meta = getmetatable(value)
-    return not (type(meta) == 'table' and meta.__jsontype == 'object'), 0
-  end
-  return count == highest, count
-end
-
-local function by_text(a, b)
-  return tostring(a) < tostring(b)
-end
-
---- Keys of an object: those it was decoded with first, then the added ones in alphabetic order.
-local function ordered_keys(value)
-  local keys, count, known = {}, 0, {}
-  for _, key in ipairs(key_order[value] or keys) do
-    if rawget(value, key) ~= nil and not known[key] then
-      count = count + 1
-      keys[count] = key
-      known[key] = true
-    end
-  end
-  local added, added_count = {}, 0
-  for key in next, value do
-    if not known[key] then
-      added_count = added_count + 1
-      added[added_count] = key
-    end
-  end
-  if added_count > 1 then
-    sort(added, by_text)
-  end
-  for i = 1, added_count do
-    keys[count + i] = added[i]
-  end
-  return keys, count + added_count
-end
-
-local function put(out, n, value, depth, live)
-  local kind = type(value)
-  if kind == 'string' or kind == 'number' then
-    out[n + 1] = value
-    return n + 1
-  end
-  out[n + 1] = false
-  if value == nil or rawequal(value, null) then
-    out[n + 2] = 0
-    return n + 2
-  elseif kind == 'boolean' then
-    out[n + 2] = value and 1 or 2
-    return n + 2
-  elseif kind ~= 'table' then
-    if not live then
-      error('a ' .. kind .. ' is no data', 0)
-    end
-    out[n + 2] = 5
-    out[n + 3] = value
-    return n + 3
-  end
-  if depth > MAX_DEPTH then
-    error('tables are nested more than ' .. MAX_DEPTH .. ' deep', 0)
-  end
-  local array, count = is_array(value)
-  if array then
-    out[n + 2] = 3
-    out[n + 3] = count
-    n = n + 3
-    for i = 1, count do
-      n = put(out, n, rawget(value, i), depth + 1, live)
-    end
-    return n
-  end
-  local keys
-  keys, count = ordered_keys(value)
-  out[n + 2] = 4
-  out[n + 3] = count
-  n = n + 3
-  for i = 1, count do
-    local key = keys[i]
-    local key_kind = type(key)
-    if key_kind ~= 'string' and key_kind ~= 'number' then
-      error('a ' .. key_kind .. ' is no key of data', 0)
-    end
-    out[n + 1] = key
-    n = put(out, n + 1, rawget(value, key), depth + 1, live)
-  end
-  return n
-end
-
---- A value as a flat list; raises for cycles and, unless `live`, for what is no data.
-local function flatten(value, live)
-  local out = {}
-  return out, put(out, 0, value, 1, live)
-end
-
-local function take(flat, i, keep_null)
-  local value = flat[i]
-  if value ~= false then
-    return value, i + 1
-  end
-  local op = flat[i + 1]
-  if op == 0 then
-    return keep_null and null or nil, i + 2
-  elseif op < 3 then
-    return op == 1, i + 2
-  elseif op == 5 then
-    return flat[i + 2], i + 3
-  end
-  local count, result = flat[i + 2], {}
-  i = i + 3
-  if op == 3 then
-    for index = 1, count do
-      result[index], i = take(flat, i, keep_null)
-    end
-    return setmetatable(result, array_mt), i
-  end
-  local keys = {}
-  for index = 1, count do
-    local key = flat[i]
-    keys[index] = key
-    result[key], i = take(flat, i + 1, keep_null)
-  end
-  key_order[result] = keys
-  return setmetatable(result, object_mt), i
-end
-
---- The value of a flat list. Decoded tables know that they are arrays or objects, and their order.
-local function build(flat, keep_null)
-  return (take(flat, 1, keep_null))
-end
-
 local function slice(flat, first, last)
   return unpack(flat, first, last)
 end
@@ -259,11 +120,13 @@ end
 -- the host calls Lua
 
 local function describe_thrown(thrown)
+  leave()
   local text, trace, code = describe(thrown)
   return { text = text, trace = trace, code = code }
 end
 
 local function settle_call(ok, first, ...)
+  leave()
   if ok then
     return true, first, ...
   elseif type(first) == 'table' then
@@ -272,33 +135,52 @@ local function settle_call(ok, first, ...)
   return false, tostring(first)
 end
 
-local call
+local protected -- calls `before`, then `f` with the arguments
 if select(2, xpcall(select, type, '#', 1)) == 1 then
-  function call(f, ...)
+  function protected(before, f, ...)
+    before()
     return settle_call(xpcall(f, describe_thrown, ...))
   end
 else -- Lua 5.1: xpcall passes no arguments
-  function call(f, ...)
+  function protected(before, f, ...)
     local args, n = { ... }, select('#', ...)
-    return settle_call(xpcall(function()
+    local function apply()
       return f(unpack(args, 1, n))
-    end, describe_thrown))
+    end
+    before()
+    return settle_call(xpcall(apply, describe_thrown))
   end
 end
 
+local function call(f, ...)
+  return protected(enter, f, ...)
+end
+
+--- The same for functions of the host, which run no script.
+local function call_host(f, ...)
+  return protected(leave, f, ...)
+end
+
 local function settle_task(thread, ok, ...)
+  leave()
   if ok then
     return status(thread) == 'dead', ...
   end
   return nil, describe((...), thread)
 end
 
+local hooked -- the function that sets the hook of `watch` in the running thread
+
 --- A coroutine as one function: `done, values...`, or `nil, message, traceback, code`.
 local function task(f)
   local thread = create(function(...)
+    if hooked then
+      hooked()
+    end
     return f(...)
   end)
   return function(...)
+    enter()
     return settle_task(thread, resume(thread, ...))
   end
 end
@@ -312,19 +194,19 @@ local function send(args, n)
     size = put(flat, size, args[i], 1, false)
   end
   for first = 1, size, CHUNK do
-    push(slice(flat, first, first + CHUNK - 1 < size and first + CHUNK - 1 or size))
+    enter(push(slice(flat, first, first + CHUNK - 1 < size and first + CHUNK - 1 or size)))
   end
 end
 
 local function receive(keep_null)
   local flat, n = {}, 0
-  local part = { pull() }
+  local part = { enter(pull()) }
   while #part > 0 do
     for i = 1, #part do
       flat[n + i] = part[i]
     end
     n = n + #part
-    part = { pull() }
+    part = { enter(pull()) }
   end
   return build(flat, keep_null)
 end
@@ -361,15 +243,22 @@ end
 local function wrap(raw)
   return function(...)
     local n, args = select('#', ...), { ... }
-    if is_plain(args, n) then
-      return settle_host(raw(...))
+    local plain = is_plain(args, n)
+    if not plain then
+      local ok, message = pcall(send, args, n)
+      if not ok then
+        enter(push()) -- forget what was sent
+        if message == last_host_error.text then -- the hook's
+          error(message, 0)
+        end
+        return raise(message)
+      end
     end
-    local ok, message = pcall(send, args, n)
-    if not ok then
-      push() -- forget what was sent
-      return raise(message)
+    script_runs = false
+    if plain then
+      return settle_host(enter(raw(...)))
     end
-    return settle_host(raw())
+    return settle_host(enter(raw()))
   end
 end
 
@@ -423,34 +312,57 @@ local function set_path(path, value)
   table_[last] = value
 end
 
---- Calls `check` every `count` instructions; a message from it ends the running function.
+--- Calls `check` every `count` instructions of a script; a message from it ends the running
+--- function. Each thread has a hook of its own, so it begins by setting it.
 local function watch(check, count)
   local function hook()
-    local message, code = check()
+    if not script_runs then
+      return
+    end
+    script_runs = false
+    local message, code = enter(check())
     if message then
       raise(message, code)
     end
   end
-  debug.sethook(hook, '', count)
-  coroutine.create = function(f)
-    local thread = create(f)
-    debug.sethook(thread, hook, '', count)
-    return thread
+  local sethook = debug.sethook
+  if jit then -- which has one hook for all threads, and asks none in compiled code
+    jit.off()
+    jit.flush()
+    sethook(hook, '', count)
+    return
+  end
+  function hooked()
+    sethook(hook, '', count)
+  end
+  hooked()
+  for _, name in ipairs { 'create', 'wrap' } do
+    local make = coroutine[name]
+    coroutine[name] = function(f)
+      if type(f) ~= 'function' then
+        return make(f) -- its own error
+      end
+      return make(function(...)
+        hooked()
+        return f(...)
+      end)
+    end
   end
 end
 
 return {
-  array_mt = array_mt,
-  build = build,
+  array_mt = values.array_mt,
   call = call,
+  call_host = call_host,
+  build = build,
   flatten = flatten,
   get_path = get_path,
-  is_array = is_array,
-  key_order = key_order,
+  is_array = values.is_array,
+  key_order = values.key_order,
   load_source = load_source,
-  null = null,
-  object_mt = object_mt,
-  ordered_keys = ordered_keys,
+  null = values.null,
+  object_mt = values.object_mt,
+  ordered_keys = values.ordered_keys,
   set_path = set_path,
   slice = slice,
   task = task,

@@ -62,6 +62,8 @@ table.foreachi = table.foreachi
   end
 
 string.gfind = string.gfind or string.gmatch
+package.loaders = package.loaders or package.searchers
+package.searchers = package.searchers or package.loaders
 
 math.mod = math.mod or math.fmod
 math.pow = math.pow or function(x, y)
@@ -108,7 +110,7 @@ if not G.setfenv then
     return debug.getinfo((f or 1) + 2, 'f').func
   end
   local function env_slot(f)
-    local i, name = 0, nil
+    local i, name = 0
     repeat
       i = i + 1
       name = debug.getupvalue(f, i)
@@ -193,4 +195,5 @@ if not G.bit32 and _VERSION ~= 'Lua 5.1' and _VERSION ~= 'Lua 5.2' then
     end
     return b
   ]], '=[host]')()
+  package.loaded.bit32 = G.bit32
 end

@@ -27,6 +27,7 @@ _FILES = {
     "luajit": ("luajit21", "luajit20"),
 }
 _RTLD_NOW = 0x2
+_RTLD_DEEPBIND = 0x8
 _RTLD_GLOBAL = 0x100
 
 _loaded: dict[str, Any] = {}
@@ -94,11 +95,15 @@ def _load_extension(name: str) -> Any:
     late = _late_functools() if "functools" not in sys.modules else None
     if late is not None:
         sys.modules["functools"] = late
+    flags = sys.getdlopenflags()
     try:
         import _frozen_importlib
 
+        # Its own Lua before one that export_symbols has given to the whole process.
+        sys.setdlopenflags(_RTLD_NOW | _RTLD_DEEPBIND)
         module: Any = getattr(_frozen_importlib, "_load")(spec)  # noqa: B009
     finally:
+        sys.setdlopenflags(flags)
         if late is not None and sys.modules.get("functools") is late:
             del sys.modules["functools"]
     # An embedding program that imports lupa itself gets this very module, by the usual way.

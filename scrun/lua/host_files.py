@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 import posix
+from errno import EXDEV
 
 from scrun.errors import HostError, UsageError
+from scrun.lua.command_options import read_options
+from scrun.lua.slurm_api import results_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from scrun.lua.runtime import Runtime
-    from scrun.lua.site import StageHost
+    from scrun.lua.stage_host import StageHost
 
 _TYPES = {0o100000: "file", 0o040000: "directory", 0o120000: "link", 0o140000: "socket"}
 _TYPES |= {0o010000: "fifo", 0o020000: "char", 0o060000: "block"}
 _S_IFMT, _S_IFDIR = 0o170000, 0o040000
 
 
-def install(runtime: Runtime, host: StageHost, guard: Callable[[], None]) -> None:
-    """Make the module; failures are ``nil, message, code``. ``guard`` as for the slurm table."""
+def install(
+    runtime: Runtime,
+    host: StageHost,
+    guard: Callable[[], None],
+    variables: Mapping[bytes, bytes],
+) -> None:
+    """Make the module; failures are ``nil, message, code``.
+
+    Args:
+        guard: called around every function; raises when the work was cancelled.
+        variables: the job's environment; its owner may change it.
+    """
     module = runtime.module("host")
 
-    def run(argv: list[bytes], options: object = None) -> tuple[object, ...]:
-        return _results(host.run(_words(argv), options if isinstance(options, dict) else {}))
+    def run(argv: object = None, options: object = None) -> tuple[object, ...]:
+        wanted = read_options(options, "host.run", remote=False)
+        return results_of(host.run(_words(argv, "host.run"), wanted))
 
-    def run_remote(argv: list[bytes], options: object = None) -> tuple[object, ...]:
-        return _results(host.run_remote(_words(argv), options if isinstance(options, dict) else {}))
+    def run_remote(argv: object = None, options: object = None) -> tuple[object, ...]:
+        wanted = read_options(options, "host.run_remote", remote=True)
+        return results_of(host.run_remote(_words(argv, "host.run_remote"), wanted))
+
+    def getenv(name: bytes) -> bytes | None:
+        value = variables.get(name)
+        return posix.environ.get(name) if value is None else value
 
     functions = (run, run_remote, read_file, write_file, make_dirs, remove_tree, stat)
     for function in (*functions, list_dir, getenv, realpath):
@@ -37,26 +56,30 @@ def _guarded(function: Callable[..., object], guard: Callable[[], None]) -> Call
     def call(*args: object) -> object:
         guard()
         try:
-            return function(*args)
+            result = function(*args)
         except OSError as failure:
             path = args[0] if args and isinstance(args[0], bytes) else b""
             name = function.__name__.replace("_", " ")
             raise HostError(name, failure, path=path.decode("utf-8", "replace")) from failure
         except (TypeError, ValueError) as failure:
             raise UsageError(f"host.{function.__name__}: {failure}") from failure
+        guard()
+        return result
 
     return call
 
 
-def _results(answer: tuple[int, bytes, bytes | None]) -> tuple[object, ...]:
-    status, output, stderr = answer
-    return (status, output) if stderr is None else (status, output, stderr)
-
-
-def _words(argv: object) -> list[bytes]:
+def _words(argv: object, function: str) -> list[bytes]:
     if not isinstance(argv, list) or not argv:
-        raise UsageError("host.run: a list of words is expected")
-    return [word if isinstance(word, bytes) else str(word).encode() for word in argv]
+        raise UsageError(f"{function}: a list of words is expected")
+    words = []
+    for word in argv:
+        if isinstance(word, bool) or not isinstance(word, (bytes, int, float)):
+            raise UsageError(f"{function}: words are strings and numbers")
+        words.append(word if isinstance(word, bytes) else str(word).encode())
+        if b"\0" in words[-1]:
+            raise UsageError(f"{function}: a word cannot hold a NUL byte")
+    return words
 
 
 def read_file(path: bytes) -> bytes:
@@ -89,10 +112,17 @@ def make_dirs(path: bytes, mode: int = 0o700) -> bool:
         try:
             posix.mkdir(present, int(mode or 0o700))
         except OSError:
-            if posix.stat(present).st_mode & _S_IFMT != _S_IFDIR:
+            if not _is_directory(present):
                 raise
         present += b"/"
     return True
+
+
+def _is_directory(path: bytes) -> bool:
+    try:
+        return posix.stat(path).st_mode & _S_IFMT == _S_IFDIR
+    except OSError:
+        return False
 
 
 def remove_tree(path: bytes) -> bool:
@@ -104,8 +134,7 @@ def remove_tree(path: bytes) -> bool:
     if status.st_mode & _S_IFMT != _S_IFDIR:
         posix.unlink(path)
         return True
-    flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
-    fd = posix.open(path, flags)
+    fd = _open_directory(path, None)
     try:
         _empty(fd, status.st_dev)
     finally:
@@ -115,22 +144,33 @@ def remove_tree(path: bytes) -> bool:
 
 
 def _empty(directory: int, device: int) -> None:
-    flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
     for name in posix.listdir(directory):
         status = posix.stat(name, dir_fd=directory, follow_symlinks=False)
         if status.st_mode & _S_IFMT != _S_IFDIR:
             posix.unlink(name, dir_fd=directory)
             continue
         if status.st_dev != device:
-            raise OSError(18, "another file system is mounted there", name)
-        fd = posix.open(name, flags, dir_fd=directory)
+            raise OSError(EXDEV, "another file system is mounted there", name)
+        fd = _open_directory(name, directory)
         try:
-            if posix.geteuid() == status.st_uid and status.st_mode & 0o700 != 0o700:
-                posix.fchmod(fd, 0o700)
             _empty(fd, device)
         finally:
             posix.close(fd)
         posix.rmdir(name, dir_fd=directory)
+
+
+def _open_directory(name: bytes | str, parent: int | None) -> int:
+    """Open a directory to empty it; its owner may do so whatever its mode says."""
+    flags = posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+    if posix.geteuid():
+        handle = posix.open(name, flags | posix.O_PATH, dir_fd=parent)
+        try:
+            status = posix.fstat(handle)
+            if status.st_uid == posix.geteuid() and status.st_mode & 0o700 != 0o700:
+                posix.chmod(f"/proc/self/fd/{handle}", 0o700)  # fchmod takes no O_PATH
+        finally:
+            posix.close(handle)
+    return posix.open(name, flags | posix.O_RDONLY, dir_fd=parent)
 
 
 def stat(path: bytes) -> dict[str, object]:
@@ -149,11 +189,6 @@ def stat(path: bytes) -> dict[str, object]:
 def list_dir(path: bytes) -> list[bytes]:
     """Return the names in a directory, sorted."""
     return sorted(posix.listdir(path))
-
-
-def getenv(name: bytes) -> bytes | None:
-    """Return a variable of this process."""
-    return posix.environ.get(name)
 
 
 def realpath(path: bytes) -> bytes:

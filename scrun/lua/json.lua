@@ -1,12 +1,12 @@
--- The JSON codec behind `require 'json'`, 'cjson' and 'dkjson'. Of what it decoded it remembers
--- which table was an array and which an object, and the order of keys, so that a config.json
--- comes back as it was. Whole numbers stay whole; null is `json.null`.
--- A new empty table is an array; `json.object {}` makes it an object.
+--- The JSON codec of scripts. Of what it decoded it remembers which table was an array and which
+--- an object, and the order of keys, so that a config.json comes back as it was. Whole numbers
+--- stay whole; null is `json.null`. A new empty table is an array; `json.object {}` makes it an
+--- object. Its names for `require` are in codecs.lua.
 local border = ...
 local null, array_mt, object_mt = border.null, border.array_mt, border.object_mt
 local key_order, ordered_keys, is_array = border.key_order, border.ordered_keys, border.is_array
 local byte, char, find = string.byte, string.char, string.find
-local format, sub = string.format, string.sub
+local format, sub, rawget = string.format, string.sub, rawget
 local concat, floor, huge = table.concat, math.floor, math.huge
 local to_integer = math.tointeger
 local MAX_DEPTH = 200
@@ -61,6 +61,7 @@ local function number(value)
 end
 
 local encode_value
+local empty_is_object = false -- what an empty table without a mark is; for cjson
 
 local function encode_table(value, out, indent, depth)
   if depth > MAX_DEPTH then
@@ -70,28 +71,32 @@ local function encode_table(value, out, indent, depth)
     out[#out + 1] = 'null'
     return
   end
-  local array, open, close, items = is_array(value), '[', ']', value
-  if not array then
-    open, close, items = '{', '}', ordered_keys(value)
+  local array, count = is_array(value)
+  local open, close, keys = '[', ']', nil
+  if count == 0 and empty_is_object and getmetatable(value) ~= array_mt then
+    array = false
   end
-  if items[1] == nil then
+  if not array then
+    open, close = '{', '}'
+    keys, count = ordered_keys(value)
+  end
+  if count == 0 then
     out[#out + 1] = open .. close
     return
   end
   local gap = indent and ('\n' .. indent:rep(depth + 1)) or ''
-  for n = 1, #items do
+  for n = 1, count do
+    local key = n
     out[#out + 1] = (n == 1 and open or ',') .. gap
     if not array then
-      local key = items[n]
+      key = keys[n]
       if type(key) ~= 'string' and type(key) ~= 'number' then
         error('json: a key that is a ' .. type(key), 0)
       end
       local name = type(key) == 'number' and number(key) or key
       out[#out + 1] = quote(name) .. (indent and ': ' or ':')
-      encode_value(value[key], out, indent, depth + 1)
-    else
-      encode_value(items[n], out, indent, depth + 1)
     end
+    encode_value(rawget(value, key), out, indent, depth + 1)
   end
   out[#out + 1] = (indent and ('\n' .. indent:rep(depth)) or '') .. close
 end
@@ -113,10 +118,12 @@ function encode_value(value, out, indent, depth)
   end
 end
 
--- `options.indent` (dkjson): over several lines, by two spaces.
+--- Options: `indent`: over several lines, by two spaces; `empty_is_object`.
 function M.encode(value, options)
   local out = {}
-  local indent = type(options) == 'table' and options.indent and '  ' or nil
+  options = type(options) == 'table' and options or {}
+  local indent = options.indent and '  ' or nil
+  empty_is_object = options.empty_is_object == true
   encode_value(value, out, indent, 0)
   return concat(out)
 end
@@ -287,43 +294,9 @@ end
 M.parse, M.stringify = M.decode, M.encode
 M.empty_array = M.array()
 
-local function copy()
-  local module = {}
-  for key, value in pairs(M) do
-    module[key] = value
-  end
-  return module
+--- For dkjson: the value at a place of the text, and the place behind it.
+function border.decode_json(text, at)
+  return decode_value(text, skip(text, at), 0)
 end
 
-local safe = copy() -- cjson.safe: nil, message
-function safe.decode(text)
-  local ok, value = pcall(M.decode, text)
-  if ok then
-    return value
-  end
-  return nil, value
-end
-
-local dkjson = copy() -- dkjson: value, next place | nil, place, message
-function dkjson.decode(text, at, nullval)
-  local ok, value, stop = pcall(decode_value, text, skip(text, at or 1), 0)
-  if not ok then
-    return nil, at or 1, value
-  elseif value == null then
-    return nullval, stop
-  end
-  return value, stop
-end
-
-local cjson = copy()
-function cjson.new()
-  return cjson
-end
-
-local modules = { json = M, cjson = cjson, ['cjson.safe'] = safe, dkjson = dkjson }
-for name, module in pairs(modules) do
-  border.codecs[name] = function()
-    return module
-  end
-end
 return M

@@ -10,6 +10,7 @@ from __future__ import annotations
 from scrun.errors import ConfigError, ScriptError, ScrunError
 from scrun.lua import convert, engines
 from scrun.lua import search as search_module
+from scrun.lua.task import Task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     LuaObject = Any  # lupa has no types: a table, function, thread or userdata of one state
     ErrorStyle = Literal["raise", "return"]
+
+__all__ = ["Document", "Interrupted", "Runtime", "ScriptError", "Task"]
 
 CHUNK = 2000  # values per crossing, as in border.lua
 _PLAIN, _LIST, _DOCUMENT, _ERROR = range(4)  # what a host function answers to border.lua
@@ -34,13 +37,19 @@ class Document:
         self.value = value
 
 
+class Interrupted(ScriptError):
+    """Raised by a host function to end the script: a Lua error in every style."""
+
+    default_code = "CANCELLED"
+
+
 class Runtime:
     """A Lua state of one dialect with all standard libraries open.
 
     Args:
         dialect: one of ``engines.DIALECTS``.
         search: where ``scrun.X`` and ``luastd.X`` are found; None: the shipped files only.
-        memory_bytes: limit of what scripts may allocate; 0 is none. Not with luajit.
+        memory_bytes: limit of what scripts may hold in memory; 0 is none.
 
     Raises:
         ConfigError: no such dialect, or a memory limit that it cannot hold.
@@ -51,7 +60,9 @@ class Runtime:
     ) -> None:
         module = engines.load(dialect)
         self.dialect = dialect
+        self.memory_bytes = memory_bytes
         self.lua = _open_state(module, dialect, memory_bytes)
+        self._lua_error: type[Exception] = module.LuaError
         self.bug: BaseException | None = None
         """The newest exception of a host function that was no ScrunError."""
         self._outgoing: list[Any] = []
@@ -62,15 +73,20 @@ class Runtime:
         self._object_type: type = type(globals_).__mro__[1]
         del globals_[b"python"]
         del globals_[b"package"][b"loaded"][b"python"]
-        border = self.run_host_file("border.lua", self._pull, self._push)
+        limit = self._limit if memory_bytes else None
+        values = self.run_host_file("values.lua")
+        border = self.run_host_file("border.lua", self._pull, self._push, limit, values)
         self._border = border
-        self._call = border[b"call"]
+        self._call, self._call_host = border[b"call"], border[b"call_host"]
         self._build = border[b"build"]
         self._flatten = border[b"flatten"]
         self._slice = border[b"slice"]
         self.run_host_file("compat.lua")
+        self.run_host_file("seal.lua", self._pull)
         search_module.install(self, search or search_module.SearchPath(None))
         self.json = self.run_host_file("json.lua", border)
+        self.run_host_file("codecs.lua", border, self.json)
+        self._memory_end = memory_bytes and self.lua.get_memory_used(total=True) + memory_bytes
 
     # -- scripts -----------------------------------------------------------------------------
 
@@ -107,17 +123,48 @@ class Runtime:
         """Call a Lua function with data or Lua objects; return all its results.
 
         Raises:
-            ScriptError: it raised; the message begins with the script's file and line.
+            ScriptError: it raised; the message begins with the script's file and line, where
+                Lua knows it. Code ENOMEM: it needed more than ``memory_bytes``.
         """
-        results = self._call(function, *[self.to_lua(arg) for arg in args])
+        return self._called(self._call, function, *args)
+
+    def _called(self, call: LuaObject, function: LuaObject, *args: object) -> tuple[Any, ...]:
+        results = self.enter(call, function, *args)
+        if results[0] is not True:
+            raise self.script_error(*results[1:])
+        return results[1:]
+
+    def enter(self, function: LuaObject, *args: object) -> tuple[Any, ...]:
+        """Call a function of border.lua that runs a script; for the other files of this package.
+
+        Raises:
+            ScriptError: Lua itself was at its end: no memory, or no stack, even for the border.
+        """
+        try:
+            results = function(*[self.to_lua(arg) for arg in args])
+        except self._lua_error as err:
+            self._limit(False)
+            first_line = "not enough memory" if isinstance(err, MemoryError) else str(err)
+            raise self.script_error(first_line.partition("\n")[0].encode()) from None
         if self._fatal is not None:
             fatal, self._fatal = self._fatal, None
             raise fatal
-        if results is True:
-            return ()
-        if results[0] is not True:
-            raise _script_error(*results[1:])
-        return tuple(results[1:])
+        return results if type(results) is tuple else (results,)
+
+    def script_error(self, message: Any, traceback: Any = None, code: Any = None) -> ScriptError:
+        """Return the error of what ``describe`` in border.lua made of a thrown value."""
+        hint = None
+        if code is None and b"not enough memory" in message:
+            code = b"ENOMEM"
+            self.lua.gccollect()  # 5.1 fails on garbage that it has not collected yet
+            if self.memory_bytes:
+                hint = f'setting "lua_memory_bytes" lets Lua have {self.memory_bytes} bytes'
+        return ScriptError(
+            _readable(message),
+            code=code.decode() if code else None,
+            hint=hint,
+            traceback=_without_host_frames(_readable(traceback)) if traceback else "",
+        )
 
     def execute(self, source: bytes | str, name: str = "chunk", *args: object) -> Any:
         """Load and call: None, the one result, or a tuple of several; ScriptError."""
@@ -157,7 +204,7 @@ class Runtime:
         """
         if not isinstance(value, self._object_type):
             return convert.to_text(value) if text and type(value) is bytes else value
-        flat, size = self.call(self._flatten, value, live)
+        flat, size = self._called(self._call_host, self._flatten, value, live)
         values: list[Any] = []
         for first in range(1, size + 1, CHUNK):
             part = self._slice(flat, first, min(first + CHUNK - 1, size))
@@ -168,11 +215,11 @@ class Runtime:
 
     def get(self, path: str) -> Any:
         """The global at a dotted path such as ``slurm.log``; None when there is none."""
-        return self.call(self._border[b"get_path"], path)[0]
+        return self._called(self._call_host, self._border[b"get_path"], path)[0]
 
     def set(self, path: str, value: object) -> None:
         """Set the global at a dotted path, making the tables on the way."""
-        self.call(self._border[b"set_path"], path, value)
+        self._called(self._call_host, self._border[b"set_path"], path, value)
 
     def function(
         self, function: Callable[..., object], name: str, *, errors: ErrorStyle = "raise"
@@ -181,8 +228,8 @@ class Runtime:
 
         It gets bytes, numbers, bools, None, dicts and lists (copies), and returns the same; a
         tuple is several results. A ScrunError becomes a Lua error at the caller's line, or with
-        ``errors="return"`` the results ``nil, message, code``. Every other exception is a bug:
-        a Lua error in both styles, kept in ``bug``.
+        ``errors="return"`` the results ``nil, message, code``. Interrupted is a Lua error in both
+        styles. So is every other exception, which is a bug and kept in ``bug``.
         """
         return self._border[b"wrap"](self._guard(function, name, errors == "return"))
 
@@ -216,10 +263,12 @@ class Runtime:
     ) -> None:
         """Ask ``check`` now and then; ``(message, code)`` from it ends the running script.
 
-        Code that luajit has compiled is not interrupted, nor is a C function.
+        A C function is not interrupted. luajit compiles nothing from now on: compiled code could
+        not be interrupted either.
         """
 
         def answer() -> tuple[Any, ...]:
+            self._limit(False)
             stop = check()
             return (None,) if stop is None else (convert.to_bytes(stop[0]), stop[1].encode())
 
@@ -238,11 +287,18 @@ class Runtime:
     # -- inside ------------------------------------------------------------------------------
 
     def _pair(self, helper: str, *args: object) -> tuple[Any, Any]:
-        results = self.call(self._border[helper.encode()], *args)
+        results = self._called(self._call_host, self._border[helper.encode()], *args)
         first, second, *_ = (*results, None, None)
         return first, second
 
+    def _limit(self, on: bool) -> tuple[()]:
+        # Off in every callback that pushes values into Lua: see `enter` in border.lua.
+        if self.memory_bytes:
+            self.lua.set_max_memory(self._memory_end if on else 0, total=True)
+        return ()
+
     def _push(self, *values: Any) -> tuple[()]:
+        self._limit(False)
         if values:
             self._incoming += values
         else:
@@ -250,6 +306,7 @@ class Runtime:
         return ()
 
     def _pull(self) -> tuple[Any, ...]:
+        self._limit(False)
         part = tuple(self._outgoing[:CHUNK])
         del self._outgoing[:CHUNK]
         return part
@@ -278,10 +335,13 @@ class Runtime:
         def raw(*args: Any) -> tuple[Any, ...]:
             # Nothing may leave by an exception: lupa would hand it to Lua as an object.
             try:
+                self._limit(False)
                 return self._answer(function(*self._arguments(args)))
             except ScrunError as err:
                 message, code = convert.to_bytes(str(err)), err.code.encode()
-                return (_PLAIN, None, message, code) if returns else (_ERROR, message, code)
+                if returns and not isinstance(err, Interrupted):
+                    return (_PLAIN, None, message, code)
+                return (_ERROR, message, code)
             except Exception as err:
                 self.bug = err
                 text = f"internal error in {name}: {type(err).__name__}: {err}"
@@ -293,46 +353,11 @@ class Runtime:
         return raw
 
 
-class Task:
-    """A Lua coroutine driven by the host. The state's main thread must be idle meanwhile."""
-
-    __slots__ = ("_args", "_resume", "_runtime", "done")
-
-    def __init__(self, runtime: Runtime, resume: LuaObject, args: tuple[object, ...]) -> None:
-        self._runtime = runtime
-        self._resume = resume
-        self._args = args
-        self.done = False
-
-    def resume(self, *values: object) -> tuple[bool, tuple[Any, ...]]:
-        """Run to the next yield, ``(False, yielded)``, or to the end, ``(True, results)``.
-
-        ``values`` are what the pending ``coroutine.yield`` returns; data is copied into tables.
-
-        Raises:
-            ScriptError: the task raised, and is done.
-        """
-        args, self._args = self._args, ()
-        to_lua = self._runtime.to_lua
-        results = self._resume(*[to_lua(value) for value in (*args, *values)])
-        if type(results) is not tuple:
-            results = (results,)
-        fatal = self._runtime._fatal
-        if fatal is not None:
-            self._runtime._fatal = None
-            raise fatal
-        if results[0] is None:
-            self.done = True
-            raise _script_error(*results[1:])
-        self.done = results[0]
-        return self.done, tuple(results[1:])
-
-
 def _open_state(module: Any, dialect: str, memory_bytes: int) -> Any:
     def refuse(*_: object) -> None:
         raise AttributeError("host objects have no attributes")
 
-    options: dict[str, Any] = {"max_memory": memory_bytes} if memory_bytes else {}
+    options: dict[str, Any] = {"max_memory": 0} if memory_bytes else {}  # the limit comes later
     try:
         return module.LuaRuntime(
             encoding=None,
@@ -347,16 +372,6 @@ def _open_state(module: Any, dialect: str, memory_bytes: int) -> Any:
         raise ConfigError(
             f'setting "lua_memory_bytes": Lua {dialect} cannot be limited: {err}'
         ) from err
-
-
-def _script_error(message: Any, traceback: Any = None, code: Any = None) -> ScriptError:
-    if code is None and b"not enough memory" in message:
-        code = b"ENOMEM"
-    return ScriptError(
-        _readable(message),
-        code=code.decode() if code else None,
-        traceback=_without_host_frames(_readable(traceback)) if traceback else "",
-    )
 
 
 def _without_host_frames(traceback: str) -> str:

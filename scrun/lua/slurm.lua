@@ -1,10 +1,20 @@
 --- The `slurm` table as Slurm's own scrun offers it, over functions of the host.
 local border, json, host, constants = ...
-local select, type, tonumber, tostring, floor = select, type, tonumber, tostring, math.floor
+local select, type, tonumber, tostring = select, type, tonumber, tostring
+local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
 local slurm = { null = border.null, CLUSTER_NAME = host.cluster_name }
 for name, value in constants:gmatch '([%w_]+)=(-?%d+)' do
   slurm[name] = tonumber(value)
+end
+
+--- C reads its arguments from the end of the list.
+local function last(...)
+  local n = select('#', ...)
+  if n > 0 then
+    return (select(n, ...))
+  end
+  return nil
 end
 
 local function text_of(value)
@@ -14,36 +24,37 @@ end
 --- C takes (level, message), the manual says (message, level): by type. Below 0 is dropped.
 function slurm.log(...)
   local n = select('#', ...)
-  local level, message = select(n > 1 and n - 1 or n, ...)
-  if n < 2 then
-    level, message = 0, (...)
-  elseif type(message) == 'number' and type(level) == 'string' and not tonumber(level) then
-    level, message = message, level
+  local level, message = 0, last(...)
+  if n > 1 then
+    level = select(n - 1, ...)
+    if type(message) == 'number' and type(level) == 'string' then
+      level, message = message, level
+    end
   end
-  level = floor(tonumber(level) or 0)
-  if level >= 0 then
-    host.log(level, text_of(message))
+  level = tonumber(level) or 0
+  if level > -1 then -- what is behind the point is cut off
+    host.log(level < 9 and floor(level > 0 and level or 0) or 9, text_of(message))
   end
 end
 
 function slurm.error(...)
-  host.log(-1, text_of((select(select('#', ...), ...))))
+  host.log(-1, text_of(last(...)))
 end
 
 function slurm.user_msg(...)
-  host.user_msg(text_of((select(select('#', ...), ...))))
+  host.user_msg(text_of(last(...)))
 end
 
 --- `log_*` look their function up when called, so that a script may replace `slurm.log`.
 local function formatted(call)
   return function(...)
-    local n, args = select('#', ...), { ... }
     local ok, text = pcall(string.format, ...)
     if not ok then
-      if n ~= 1 or type(args[1]) ~= 'string' then
+      local only = last(...)
+      if select('#', ...) ~= 1 or type(only) ~= 'string' then
         error(text, 2)
       end
-      text = args[1] -- a lone text with a stray `%`
+      text = only -- a lone text with a stray `%`
     end
     call(text)
   end
@@ -65,19 +76,24 @@ end
 local INFINITE, INVALID, INT32_MAX = -1, -2, 2147483647
 local infinite = { ['-1'] = true, infinite = true, unlimited = true }
 
+--- Minutes of seconds as C rounds them: up, and below zero towards zero.
+local function minutes_of(seconds)
+  local minutes = (seconds + 59) / 60
+  minutes = minutes < 0 and ceil(minutes) or floor(minutes)
+  return max(-INT32_MAX, min(minutes, INT32_MAX))
+end
+
 --- Minutes of a time such as `1-12:30`; seconds are rounded up.
 function slurm.time_str2mins(...)
-  local text = select(select('#', ...), ...)
-  text = text ~= nil and tostring(text):lower() or ''
+  local text = text_of(last(...)):lower()
   if infinite[text] then
     return INFINITE
   elseif text:find '[^%d:-]' or not text:find '%d' then
     return INVALID
   end
   local negative = text:match '^%-(%d+)$'
-  if negative then -- sscanf reads a negative day of hours; rounding goes towards zero
-    local minutes = (-tonumber(negative) * 86400 + 59) / 60
-    return minutes < 0 and math.ceil(minutes) or floor(minutes)
+  if negative then -- sscanf reads a negative day of hours
+    return minutes_of(-tonumber(negative) * 86400.0)
   end
   local days, rest = text:match '^(%d+)%-(.*)$'
   rest = rest or text
@@ -87,28 +103,24 @@ function slurm.time_str2mins(...)
       return INVALID
     end
     for part in rest:gmatch '%d+' do
-      parts[#parts + 1] = tonumber(part)
+      parts[#parts + 1] = tonumber(part) * 1.0 -- no overflow of integers
     end
   end
   if #parts > 3 then
     return INVALID
   end
   local a, b, c = parts[1] or 0, parts[2] or 0, parts[3] or 0
-  local seconds
   if days then
-    seconds = tonumber(days) * 86400 + a * 3600 + b * 60 + c
+    return minutes_of(tonumber(days) * 86400.0 + a * 3600 + b * 60 + c)
   elseif #parts == 3 then
-    seconds = a * 3600 + b * 60 + c
-  else
-    seconds = a * 60 + b
+    return minutes_of(a * 3600 + b * 60 + c)
   end
-  local minutes = floor((seconds + 59) / 60)
-  return minutes < INT32_MAX and minutes or INT32_MAX
+  return minutes_of(a * 60 + b)
 end
 
 --- The priority, or no value at all.
 function slurm.get_qos_priority(...)
-  local name = text_of((select(select('#', ...), ...)))
+  local name = text_of(last(...))
   local priority = host.qos_priority(name)
   if priority == nil then
     host.log(-1, 'Invalid QOS name: ' .. name)
@@ -119,8 +131,7 @@ end
 
 local function converter(call, what)
   return function(...)
-    local n = select('#', ...)
-    local ok, result = pcall(call, n > 0 and select(n, ...) or nil)
+    local ok, result = pcall(call, last(...))
     if not ok then
       local text = ('Conversion %s failed: %s'):format(what, tostring(result))
       host.log(-1, text)
@@ -134,19 +145,39 @@ local function pretty(value)
   return json.encode(value, { indent = true })
 end
 
+--- JSON is YAML and comes back as JSON would; other YAML is the host's to read.
+local function read_yaml(text)
+  if type(text) ~= 'string' and type(text) ~= 'number' then
+    error('a string is expected, got ' .. type(text), 0)
+  end
+  local ok, value = pcall(json.decode, text)
+  if ok then
+    return value
+  end
+  local message
+  value, message = host.read_yaml(tostring(text))
+  if message then
+    error(message, 0)
+  end
+  return value
+end
+
 slurm.to_json = converter(pretty, 'to application/json')
 slurm.from_json = converter(json.decode, 'from application/json')
--- JSON is YAML, and the part of YAML that is read here.
 slurm.to_yaml = converter(pretty, 'to application/x-yaml')
-slurm.from_yaml = converter(json.decode, 'from application/x-yaml')
+slurm.from_yaml = converter(read_yaml, 'from application/x-yaml')
 
---- The last argument is the path, or the script and perhaps a table of options.
+--- The last argument is the script, or a table of options and the one before it the script.
 local function commander(run)
-  return function(script, options)
+  return function(...)
+    local n, script, options = select('#', ...), last(...), nil
+    if type(script) == 'table' and n > 1 then
+      script, options = select(n - 1, ...)
+    end
     if type(script) ~= 'string' and type(script) ~= 'number' then
       error('a command is expected, got ' .. type(script), 2)
     end
-    return run(tostring(script), options or {})
+    return run(tostring(script), options)
   end
 end
 
@@ -155,13 +186,19 @@ slurm.remote_command = commander(host.remote_command)
 
 local function path_setter(set)
   return function(...)
-    local path = select(select('#', ...), ...)
+    local path = last(...)
     return set(path ~= nil and tostring(path) or nil)
   end
 end
 
 slurm.set_bundle_path = path_setter(host.set_bundle_path)
 slurm.set_root_path = path_setter(host.set_root_path)
+
+--- For `xpcall`, as Slurm has it since 25.11: logs the traceback, answers with the message.
+function _G.slurm_backtrace_on_error(message)
+  host.log(2, debug.traceback(text_of(message), 2))
+  return message
+end
 
 _G.slurm = slurm
 

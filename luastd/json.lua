@@ -1,0 +1,12 @@
+--- The JSON codec of this library. What it decoded it writes as it was: `{}` and `[]` apart, keys
+--- in order, whole numbers whole. `null` is `json.null`, which is a table without members.
+---
+--- A site's scrun.d/json.lua is what `require 'json'` gives to stagers and verbs too; it can start
+--- from this one: `local json = require 'luastd.json'`.
+---@class scrun.json
+---@field null any
+---@field encode fun(value: any, options?: { indent?: boolean }): string raises for what is no data
+---@field decode fun(text: string): any raises with line and column
+---@field array fun(list?: table): table marks a table: an array, even when it is empty
+---@field object fun(map?: table): table marks a table: an object, even when it is empty
+return require 'host.json'
