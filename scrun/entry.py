@@ -102,14 +102,7 @@ def _wants_log(command: "Command") -> bool:
 def _configure_log(command: "Command") -> None:
     from scrun import log  # most verbs log nothing
 
-    given = command.globals
-    path = given.get("log")
-    log.configure(
-        path=str(path) if path else None,
-        format=str(given.get("log_format", "text")),
-        verbose=int(given.get("verbose", 0)),
-        debug=bool(given.get("debug", False)),
-    )
+    log.configure_globals(command.globals)
     for name in command.ignored:
         log.debug(f"{command.verb}: option {name} has no effect here")
     log.debug(f"{command.verb} {' '.join(command.operands)}")

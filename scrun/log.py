@@ -124,6 +124,17 @@ def configure(
     _log.settle()
 
 
+def configure_globals(given: Mapping[str, object]) -> None:
+    """Set up the sinks by the global options of a command (`scrun.hot.options`), if given."""
+    path = given.get("log")
+    configure(
+        path=str(path) if path else None,
+        format=str(given.get("log_format") or "text"),
+        verbose=int(str(given.get("verbose") or 0)),
+        debug=bool(given.get("debug")),
+    )
+
+
 def configure_conf(levels: Mapping[str, str]) -> None:
     """Add the levels of oci.conf, by its keys: StdIODebug, FileDebug, SyslogDebug (any case)."""
     sinks = {"stdiodebug": "stderr", "filedebug": "file", "syslogdebug": "syslog"}

@@ -104,6 +104,7 @@ function slurm.from_json(text) end
 ---@return string
 function slurm.to_yaml(value) end
 
+--- JSON always; other YAML needs PyYAML beside scrun.
 ---@param text string
 ---@return any
 function slurm.from_yaml(text) end

@@ -33,6 +33,7 @@ class Container:
         environment: of the caller of ``create``; with -f, SLURM_CONF is that file.
         staged: stage_in has succeeded, and stage_out has not run.
         backend, job: the backend's name and what it recorded of the job.
+        pyslurm, command_timeout_s: the settings, for who recovers the container.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Container:
         self.status = CREATING
         self.staged = False
         self.backend = ""
+        self.pyslurm, self.command_timeout_s = "auto", 0.0
         self.job: dict[str, object] = {}
 
     @property
@@ -97,6 +99,8 @@ class Container:
             "created": self.created,
             "variables": self.variables,
             "environment": self.environment,
+            "pyslurm": self.pyslurm,
+            "command_timeout_s": self.command_timeout_s,
         }
         write_file(f"{self.directory}/record.cbor", dumps(record))
         text = document(

@@ -119,7 +119,7 @@ def _remove_remains(directory: str) -> None:
     """Remove what an anchor has left that could not begin, or died."""
     if not os.path.isdir(directory):
         return
-    lock = take_lock(directory)
+    lock = take_lock(directory, "recovery")
     if lock is None:
         return  # somebody recovers it already
     from scrun.anchor.recover import recover  # rare

@@ -160,7 +160,7 @@ class Lifecycle:
         from scrun.host.capture import capture  # for a refusal only
 
         _, output, _ = capture(["salloc", "--version"], self.container.environment)
-        resume(output.decode(errors="replace").strip().removeprefix("slurm "))
+        resume(output.decode(errors="replace").strip().rpartition(" ")[2])  # "slurm-wlm 24.11.5"
 
     def _stage_in(self, resume: Resume) -> None:
         def done(error: ScrunError | None) -> None:

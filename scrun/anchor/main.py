@@ -9,7 +9,7 @@ from scrun import log
 from scrun.anchor.container import submitted
 from scrun.anchor.lifecycle import Lifecycle
 from scrun.anchor.policy import Policy
-from scrun.anchor.server import Server
+from scrun.anchor.server import VERBS, Server
 from scrun.anchor.stage_host import StageHost
 from scrun.anchor.staging import Staging
 from scrun.cluster.backend import choose_backend, cluster_name, find_slurm_conf, make_backend
@@ -41,6 +41,7 @@ def serve(command: Command, config: Config, directory: str, channel: socket) -> 
     status = 1
     try:
         os.setsid()
+        log.configure_globals(command.globals)  # a verb does so only when it has to log
         _close_inherited(channel.fileno(), int(command.options.get("preserve_fds") or 0))
         status = Anchor(command, config, directory, channel).run()
     except ScrunError as err:
@@ -82,12 +83,15 @@ class Anchor:
             user=(container.user.name, container.user.uid),
         )
         container.backend = backend.name
+        container.pyslurm = settings.pyslurm
+        container.command_timeout_s = settings.command_timeout_s
         host = StageHost(container, backend, cluster_name(name, slurm_conf))
         staging = Staging(self.loop, container, host, search=search, settings=settings)
         preserved = int(command.options.get("preserve_fds") or 0)
         self.config = config
         self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
         self.policy.offer(self.lifecycle.primitives())
+        self.policy.check(("create", *VERBS))
 
     def run(self) -> int:
         """Live; returns the exit status of the container."""

@@ -9,7 +9,7 @@ from scrun.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from scrun.lua.runtime import Task
     from scrun.lua.search import SearchPath
@@ -61,23 +61,35 @@ class Policy:
         self._primitives = dict(primitives)
         self._runtime.call(self._runtime.load(HOST_MODULE, "host"), sorted(primitives))
 
+    def check(self, verbs: Iterable[str]) -> None:
+        """Load the effective module of each verb: a broken one is found before there is a job.
+
+        Raises:
+            ScrunError: a module is no Lua, fails, or has no function ``run``.
+        """
+        for verb in verbs:
+            self._function(verb)
+
     def run(self, verb: str, container: Mapping[str, object], request: object, done: Done) -> None:
         """Call ``run`` of the verb's effective module; ``done`` hears how it ended.
 
         Success is a true first result. An error in the script is logged with its traceback and
         ends the verb with the script's file and line.
         """
-        name = f"scrun.verbs.{verb}"
         try:
-            module = self._runtime.require(name)
-            function = module[b"run"] if self._runtime.is_lua(module) else None
-            if function is None:
-                raise ScriptError(f"{name}: the module has no function run")
-            task = self._runtime.coroutine(function, container, request)
+            task = self._runtime.coroutine(self._function(verb), container, request)
         except ScrunError as err:
             done(False, str(err), err.code)
             return
         self._step(task, (), done)
+
+    def _function(self, verb: str) -> object:
+        name = f"scrun.verbs.{verb}"
+        module = self._runtime.require(name)
+        function = module[b"run"] if self._runtime.is_lua(module) else None
+        if function is None:
+            raise ScriptError(f"{name}: the module has no function run")
+        return function
 
     def _step(self, task: Task, values: tuple[object, ...], done: Done) -> None:
         try:

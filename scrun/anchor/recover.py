@@ -1,7 +1,7 @@
 """Finish what a dead anchor has left: its job, its staged files, its directory's state.
 
-Any verb that meets a container whose lock is free but which has not ended does this first, with
-the lock in its hand; after it the container is stopped, or, when it was never created, gone.
+Any verb that meets a container whose lock is free but which has not ended does this first, one at
+a time; after it the container is stopped, or, when it was never created, gone.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def run(command: Command) -> int:
 
 
 def recover(directory: str, *, remove: bool = False) -> None:
-    """End all that a dead anchor held. The caller has the container's lock.
+    """End all that a dead anchor held. The caller has the lock ``recovery``.
 
     Args:
         remove: remove the directory as well; so is that of a container not created yet.
@@ -96,7 +96,7 @@ def _wait_for_lock(directory: str, container_id: str) -> int | None:
 
     for _ in range(WAITS):
         try:
-            lock = take_lock(directory)
+            lock = take_lock(directory, "recovery")
         except FileNotFoundError:
             return None
         if lock is not None:

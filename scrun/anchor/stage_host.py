@@ -80,7 +80,14 @@ class StageHost:
 
     def qos_priority(self, name: bytes) -> int | None:
         """Return a QOS's priority, as accounting has it."""
-        return None
+        if self.backend.name == "local":
+            return None
+        from scrun.cluster.queries import choose_queries  # few scripts ask
+
+        container = self.container
+        timeout_s = container.command_timeout_s
+        queries = choose_queries(container.pyslurm, self.environment(), timeout_s, in_anchor=True)
+        return queries.qos_priority(name.decode("utf-8", "surrogateescape"))
 
     def stop(self) -> None:
         """Kill what the script waits for: our commands, and those it started by itself."""

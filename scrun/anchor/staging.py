@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Done = Callable[[ScrunError | None], None]
 
 STOP_AGAIN_S = 0.1
+CANCEL_AGAIN_S = 30.0  # a stager's own cleaning up has this long
 
 
 class Staging:
@@ -84,10 +85,16 @@ class Staging:
         if not self._busy:
             return False
         self._stopped = reason
-        if self._script is not None:
-            self._script.cancel()
+        self._cancel()
         self._press()
         return True
+
+    def _cancel(self) -> None:
+        """Raise an error in the script; again after a while, when it caught the first one."""
+        if self._busy and self._stopped is not None:
+            if self._script is not None:
+                self._script.cancel()
+            self._loop.call_later(CANCEL_AGAIN_S, self._cancel)
 
     def _press(self) -> None:
         """Kill what the script waits for until it has ended: it may start more."""
@@ -179,7 +186,8 @@ class Staging:
             error = failure[0] if failure else None
             if isinstance(error, ScriptError) and error.traceback:
                 log.debug(error.traceback)
-            done((self._stopped or error) if error is not None else None)
+            # Success counts for nothing when the script's commands were killed under it.
+            done(self._stopped or error)
 
         def too_late() -> None:
             text = f"took longer than {timeout_s:g} s (setting stage_timeout_s)"

@@ -126,12 +126,7 @@ def explain(mistake: click.ClickException) -> UsageError:
 
 
 def _configure_log(values: dict[str, Any], ignored: list[str]) -> None:
-    log.configure(
-        path=values.get("log"),
-        format=values.get("log_format", "text"),
-        verbose=values.get("verbose", 0),
-        debug=values.get("debug", False),
-    )
+    log.configure_globals(values)
     for name in ignored:
         log.debug(f"option {name} has no effect here")
 

@@ -29,6 +29,11 @@ NO_ACCOUNTING = "not running a supported accounting_storage plugin"
 LARGEST_STATUS = 0xFFFF  # of wait(2); what is above stands for "none" (NO_VAL)
 
 
+def without_options(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what would change the answers of these commands."""
+    return {n: value for n, value in environment.items() if not n.startswith(OPTION_PREFIXES)}
+
+
 class CommandQueries:
     """Answers by running a command each.
 
@@ -41,11 +46,7 @@ class CommandQueries:
     name = "commands"
 
     def __init__(self, environment: Mapping[str, str], timeout_s: float, why: str = "") -> None:
-        self.environment = {
-            name: value
-            for name, value in environment.items()
-            if not name.startswith(OPTION_PREFIXES)
-        }
+        self.environment = without_options(environment)
         self.timeout_s = timeout_s
         self.why = why
 
@@ -130,6 +131,15 @@ class CommandQueries:
         """See `Queries.cancel`."""
         try:
             self._run(f"cancel job {job_id}", ["scancel", str(job_id)])
+        except ClusterError as err:
+            if err.code not in MISSING:
+                raise
+
+    def cancel_step(self, job_id: int, step_id: str) -> None:
+        """See `Queries.cancel_step`."""
+        step = f"{job_id}.{step_id}"
+        try:
+            self._run(f"cancel step {step}", ["scancel", step])
         except ClusterError as err:
             if err.code not in MISSING:
                 raise

@@ -9,6 +9,7 @@ import os
 from _stat import S_ISSOCK
 
 from scrun import log
+from scrun.cluster.command_queries import without_options
 from scrun.cluster.control import ControlStep
 from scrun.cluster.holder import Holder
 from scrun.cluster.runtime_commands import kill_command
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
+# srun's options by the caller's environment that would lead the container's stdio elsewhere.
+STDIO_OPTIONS = ("SLURM_STDINMODE", "SLURM_STDOUTMODE", "SLURM_STDERRMODE", "SLURM_OPEN_MODE")
 SIGKILL = 9
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
 RETRY_S = 0.05
@@ -53,7 +56,9 @@ class CommandsBackend:
         self.on_lost: Callable[[], None] = lambda: None
         self._loop = loop
         self._container_id = container_id
-        self._environment = dict(environment)
+        self._environment = without_options(environment)
+        for name in STDIO_OPTIONS:
+            self._environment.pop(name, None)
         self._oci_conf = oci_conf
         self._user = user
         self._holder = Holder(loop, spool_dir, self._environment, container_id)
@@ -256,7 +261,16 @@ class CommandsBackend:
         """Learn the number of the container's step: it has the container's ID for its name."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        argv = ["squeue", "--noheader", "--steps", "--jobs", str(self.job_id), "--format", "%i %j"]
+        argv = [
+            "squeue",
+            "--noheader",
+            "--all",
+            "--steps",
+            "--jobs",
+            str(self.job_id),
+            "--format",
+            "%i %j",
+        ]
         try:
             listing = spawn(argv, self._commands_environment(), stdio=(null, writer, null))
         except ScrunError as err:

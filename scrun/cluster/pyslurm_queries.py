@@ -219,6 +219,10 @@ class QueriesWithFallback:
             "cancel", lambda: self._pyslurm.cancel(job_id), lambda: self._commands.cancel(job_id)
         )
 
+    def cancel_step(self, job_id: int, step_id: str) -> None:
+        """See `Queries.cancel_step`; pyslurm's own does not say whether it has."""
+        self._commands.cancel_step(job_id, step_id)
+
     def signal_job(self, job_id: int, number: int) -> None:
         """See `Queries.signal_job`."""
         self._ask(

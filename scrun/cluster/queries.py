@@ -52,6 +52,9 @@ if TYPE_CHECKING:
         def cancel(self, job_id: int) -> None:
             """End a job; one that is over or unknown is what was asked for."""
 
+        def cancel_step(self, job_id: int, step_id: str) -> None:
+            """End one step; one that is over or unknown is fine."""
+
         def signal_job(self, job_id: int, number: int) -> None:
             """Send a signal to the processes of a job's steps, but not to a batch script.
 

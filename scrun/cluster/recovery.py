@@ -10,6 +10,7 @@ from time import monotonic
 
 from scrun import log
 from scrun.cluster.holder import pending_job_id
+from scrun.cluster.queries import choose_queries
 from scrun.errors import ClusterError
 from scrun.host.capture import capture
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from scrun.cluster.queries import Queries
+
 END_S = 60.0  # more than KillWait (slurm.conf(5)), 30 s by default
 POLL_S = 0.1
-COMMAND_S = 30.0
+REMOVAL_S = 30.0
 
 
 def end_job(record: Mapping[str, Any], directory: str) -> None:
@@ -29,57 +32,39 @@ def end_job(record: Mapping[str, Any], directory: str) -> None:
     Raises:
         ClusterError: it cannot be ended, or Slurm cannot be asked, now.
     """
+    job, environment = record["job"], record["environment"]
     if record["backend"] == "local":
-        removal = record["job"].get("removal")
+        removal = job.get("removal")
         if removal:
-            _run(removal, record["environment"])
+            log.debug(f"run {' '.join(removal)}")
+            capture(removal, environment, timeout_s=REMOVAL_S)
         return
-    _end_slurm_job(record, directory)
-
-
-def _end_slurm_job(record: Mapping[str, Any], directory: str) -> None:
-    environment: Mapping[str, str] = record["environment"]
-    job = record["job"]
     job_id = job.get("job_id") or pending_job_id(directory)
     if not job_id:
         return
+    queries = choose_queries(record["pyslurm"], environment, record["command_timeout_s"])
     deadline = monotonic() + END_S
-    while True:
-        targets = _find_targets(job_id, bool(job.get("adopted")), record["id"], environment)
-        if not targets:
-            return
+    while not _end(queries, job_id, record["id"] if job.get("adopted") else None):
         if monotonic() > deadline:
-            raise ClusterError(
-                f"job {job_id} does not end: still there: {' '.join(targets)}",
-                code="ETIMEDOUT",
-                hint=f"scancel {job_id}, then try again",
-            )
-        _run(["scancel", *targets], environment)
+            text = f"job {job_id} does not end"
+            hint = f"scancel {job_id}, then try again"
+            raise ClusterError(text, code="ETIMEDOUT", hint=hint)
         _pause()
 
 
-def _find_targets(
-    job_id: int, adopted: bool, name: str, environment: Mapping[str, str]
-) -> list[str]:
-    """Return what is still to be cancelled: the job, or of an adopted job the container's step."""
-    argv = ["squeue", "--noheader", "--jobs", str(job_id)]
-    argv += ["--steps", "--format", "%i %j"] if adopted else ["--format", "%i %T"]
-    status, output = _run(argv, environment)
-    text = output.decode("utf-8", "replace").strip()
-    if status:
-        if "Invalid job id" in text:
-            return []
-        raise ClusterError(f"ask for job {job_id}: {text.splitlines()[-1] if text else status}")
-    pairs = [line.strip().partition(" ")[::2] for line in text.splitlines()]
-    if adopted:
-        return [step for step, step_name in pairs if step_name == name]
-    return [found for found, _ in pairs]
-
-
-def _run(argv: list[str], environment: Mapping[str, str]) -> tuple[int, bytes]:
-    log.debug(f"run {' '.join(argv)}")
-    status, output, _ = capture(argv, environment, timeout_s=COMMAND_S)
-    return status, output
+def _end(queries: Queries, job_id: int, step_name: str | None) -> bool:
+    """Cancel what is left of the job, or (``step_name``) of one step; True: nothing was left."""
+    if step_name is not None:
+        steps = [step for step in queries.steps(job_id) if step.name == step_name]
+        for step in steps:
+            queries.cancel_step(job_id, step.step_id)
+        return not steps
+    found = queries.job(job_id)
+    if found is None or found.is_over:
+        return True
+    if found.state != "COMPLETING":
+        queries.cancel(job_id)
+    return False
 
 
 def _pause() -> None:

@@ -56,13 +56,16 @@ def read_file(path: str) -> bytes:
         os.close(fd)
 
 
-def take_lock(path: str) -> int | None:
-    """Take the record lock of ``path``/lock; None: somebody holds it.
+def take_lock(path: str, name: str = "lock") -> int | None:
+    """Take the record lock of ``path/name``; None: somebody holds it.
+
+    ``lock`` is the anchor's, all its life; ``recovery`` that of the verb that finishes what a dead
+    one has left.
 
     The lock (fcntl(2), "Advisory record locking") belongs to this process, not to its children,
     and goes when any descriptor of the file is closed: keep the one returned until the end.
     """
-    fd = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    fd = os.open(f"{path}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         posix.lockf(fd, posix.F_TLOCK, 0)
     except OSError:

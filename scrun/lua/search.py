@@ -178,6 +178,11 @@ def check_owner(path: str, status: posix.stat_result, *, strict: bool = False) -
     Raises:
         ConfigError: refused, with the reason.
     """
+    if status.st_mode & 0o022:
+        who = "everybody" if status.st_mode & 0o002 else "its group"
+        raise ConfigError(
+            f"{path} is refused: it is writable by {who}", hint=f"chmod go-w {path} helps"
+        )
     caller = posix.geteuid()
     owner = status.st_uid
     if strict:
@@ -191,11 +196,6 @@ def check_owner(path: str, status: posix.stat_result, *, strict: bool = False) -
         raise ConfigError(
             f"{path} is refused: it belongs to uid {owner}, not to {wanted}",
             hint="Lua files decide what runs: give them to root",
-        )
-    if status.st_mode & 0o022:
-        who = "everybody" if status.st_mode & 0o002 else "its group"
-        raise ConfigError(
-            f"{path} is refused: it is writable by {who}", hint=f"chmod go-w {path} helps"
         )
 
 

@@ -28,6 +28,7 @@ PACKAGES = (
     "python3-venv",
     "procps",
     "passwd",
+    "mount",
     "ca-certificates",
 )
 

@@ -122,6 +122,10 @@ class RemoteQueries:
         """As `Queries`."""
         self.ask("cancel", job_id)
 
+    def cancel_step(self, job_id: int, step_id: str) -> None:
+        """As `Queries`."""
+        self.ask("cancel_step", job_id, step_id)
+
     def signal_job(self, job_id: int, number: int) -> None:
         """As `Queries`."""
         self.ask("signal_job", job_id, number)
@@ -248,6 +252,10 @@ class TruthfulCommands:
     def cancel(self, job_id: int) -> None:
         """As `Queries`."""
         self.asked.append("cancel")
+
+    def cancel_step(self, job_id: int, step_id: str) -> None:
+        """As `Queries`."""
+        self.asked.append("cancel_step")
 
     def signal_job(self, job_id: int, number: int) -> None:
         """As `Queries`."""

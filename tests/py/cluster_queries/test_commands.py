@@ -103,3 +103,21 @@ def test_commands_are_logged_as_one_can_paste_them(remote: RemoteQueries) -> Non
     line = next(line for line in remote.log.splitlines() if "run squeue" in line)
     pasted = remote.cluster.run(["sh", "-c", line.partition("run ")[2]])
     assert b"Invalid job id" in pasted.stderr
+
+
+def test_cancelling_a_step_leaves_the_job(remote: RemoteQueries, cluster: Cluster) -> None:
+    """One step of an allocation that is not ours ends; the allocation goes on."""
+    argv = ["salloc", "-Q", "sh", "-c", "srun -Q -J one sleep 60; sleep 60"]
+    job = cluster.popen(argv)
+    steps = cluster.wait_until(
+        lambda: [s for j in cluster.jobs() for s in remote.steps(j.job_id) if s.name == "one"],
+        timeout_s=20,
+        what="the step runs",
+    )
+    job_id = cluster.jobs()[0].job_id
+    remote.cancel_step(job_id, steps[0].step_id)
+    cluster.wait_until(lambda: not remote.steps(job_id), timeout_s=20, what="the step is over")
+    found = remote.job(job_id)
+    assert found is not None and found.state == "RUNNING"
+    remote.cancel(job_id)
+    job.wait(20)

@@ -1,0 +1,368 @@
+"""What is killed in mid-life: the next verbs tell the truth, and nothing leaks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.py.cluster.base import Job
+from tests.py.cluster.sandboxed import SandboxCluster
+from tests.py.lifecycle.runtimes import ClusterRuntime, Runtime
+
+WAIT = "while :; do sleep 0.05; done"
+ENTRY = (
+    "function slurm_scrun_stage_in(...) {} return slurm.SUCCESS end\n"
+    "function slurm_scrun_stage_out(...) {} return slurm.SUCCESS end\n"
+)
+
+
+def kill_anchor(runtime: Runtime) -> None:
+    """SIGKILL the anchor of ``web``, and wait until it is gone."""
+    pid = runtime.anchor_pid(runtime.state("web")["pid"])
+    os.kill(pid, signal.SIGKILL)
+    runtime.wait_until(lambda: not alive(pid), "the anchor is dead")
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process is there and no zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def kill_process(slurm: ClusterRuntime, pattern: str) -> None:
+    """SIGKILL what matches, which must be there."""
+    assert slurm.cluster.kill_processes(pattern) > 0
+
+
+def test_state_after_the_anchor_was_killed(runtime: Runtime) -> None:
+    """The container is stopped, and so is its process; delete removes the rest."""
+    bundle = runtime.run("web", f"echo up; {WAIT}")
+    runtime.wait_output(bundle, "up\n")
+    kill_anchor(runtime)
+    assert runtime.state("web")["status"] == "stopped"
+    late = runtime("kill", "web", "TERM")
+    assert late.returncode == 1 and "container not running" in late.stderr
+    assert runtime("start", "web").returncode == 1
+    runtime.wait_until(
+        lambda: not [line for line in runtime.leftovers() if "sleep 0.05" in line], "it ended"
+    )
+    assert runtime("delete", "web").returncode == 0
+
+
+def test_nobody_has_to_ask_for_the_job_to_end(runtime: Runtime) -> None:
+    """A killed anchor takes job and process along, without a further verb."""
+    bundle = runtime.run("web", "echo up; exec sleep 4711")
+    runtime.wait_output(bundle, "up\n")
+    kill_anchor(runtime)
+    runtime.wait_until(
+        lambda: all(line.startswith("/") for line in runtime.leftovers()), "only files are left"
+    )
+    assert runtime("delete", "web").returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["kill", "start"])
+def test_a_verb_that_meets_a_dead_anchor_answers_truthfully(runtime: Runtime, verb: str) -> None:
+    """Recovery comes first, then the answer that a stopped container gives."""
+    runtime.create("web", runtime.make_bundle("true"))
+    kill_anchor(runtime)
+    answer = runtime(verb, "web")
+    assert answer.returncode == 1 and answer.stderr.count("\n") == 1
+    assert ("container not running" in answer.stderr) == (verb == "kill")
+    assert runtime("delete", "web").returncode == 0
+
+
+def test_delete_of_a_dead_anchors_container(runtime: Runtime) -> None:
+    """delete --force, as engines call it, cleans up what the anchor has left."""
+    runtime.run("web", WAIT)
+    kill_anchor(runtime)
+    assert runtime("delete", "--force", "web").returncode == 0
+    assert runtime("state", "web").returncode == 1
+
+
+def test_two_verbs_recover_at_once(runtime: Runtime) -> None:
+    """The lock lets one finish it; both get the true answer."""
+    runtime.run("web", WAIT)
+    kill_anchor(runtime)
+    calls = [
+        runtime.popen(
+            runtime.argv("state", "web"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for _ in range(4)
+    ]
+    outputs = [call.communicate(timeout=60)[0] for call in calls]
+    assert [b'"status": "stopped"' in output for output in outputs] == [True] * 4, outputs
+    assert runtime("delete", "web").returncode == 0
+
+
+def test_the_script_stages_out_after_a_crash(runtime: Runtime) -> None:
+    """Recovery finishes what stage_in began: stage_out runs, once, with the recorded paths."""
+    told = f"{runtime.home}/told"
+    note = f"local f = io.open('{told}', 'a'); f:write(select(1, ...), '\\n'); f:close()"
+    runtime.write_site("scrun.lua", ENTRY.format("", note))
+    bundle = runtime.make_bundle("true")
+    runtime.create("web", bundle)
+    kill_anchor(runtime)
+    assert runtime.state("web")["status"] == "stopped"
+    assert runtime.outside(told).read_text() == "web\n"
+    assert runtime("delete", "web").returncode == 0
+    assert runtime.outside(told).read_text() == "web\n"
+
+
+def test_an_anchor_killed_while_it_creates(runtime: Runtime) -> None:
+    """create says so, and nothing is left: not the job, not the script's command."""
+    marker = f"{runtime.home}/staging"
+    body = f"slurm.allocator_command('echo > {marker}; exec sleep 4712')"
+    runtime.write_site("scrun.lua", ENTRY.format(body, ""))
+    bundle = runtime.make_bundle("true")
+    create = runtime.start_create("web", bundle)
+    runtime.wait_until(runtime.outside(marker).exists, "stage_in runs")
+    kill_anchor(runtime)
+    assert create.wait(60) == 1
+    assert "create web: the anchor died" in bundle.read("stderr")
+    assert runtime("state", "web").returncode == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_anchor_that_is_asked_to_end_ends_the_container(
+    runtime: Runtime, number: signal.Signals
+) -> None:
+    """scrun(1): on SIGINT it cancels the job gracefully; the process hears of it as it does."""
+    bundle = runtime.run("web", f"trap 'echo bye; exit 4' TERM INT; echo up; {WAIT}")
+    runtime.wait_output(bundle, "up\n")
+    os.kill(runtime.anchor_pid(runtime.state("web")["pid"]), number)
+    runtime.wait_status("web", "stopped")
+    assert bundle.read("stdout") == "up\nbye\n"
+    assert runtime("delete", "web").returncode == 0
+
+
+def test_the_runtimes_process_is_killed(runtime: Runtime) -> None:
+    """Whatever runs the container here dies: the container is stopped, and gone."""
+    number = 40000 + os.getpid() % 1000  # other tests' clusters are visible from here
+    bundle = runtime.run("web", f"echo up; exec sleep {number}")
+    runtime.wait_output(bundle, "up\n")
+    pattern = f"(crun|runc) .*run --bundle {runtime.root}|srun .*--container {runtime.home}"
+    victims = processes(runtime, pattern)
+    assert victims
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    runtime.wait_status("web", "stopped")
+    runtime.wait_until(lambda: not processes(runtime, f"sleep {number}$"), "its process is gone")
+    assert runtime("delete", "web").returncode == 0
+
+
+def processes(runtime: Runtime, pattern: str) -> list[int]:
+    """Return this machine's pids of what matches."""
+    if isinstance(runtime, ClusterRuntime):
+        return [p.host_pid for p in runtime.cluster.processes(pattern)]
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def running_job(slurm: ClusterRuntime) -> Job:
+    """Return alice's one job."""
+    (job,) = [job for job in slurm.cluster.jobs() if job.user == "alice"]
+    return job
+
+
+@pytest.mark.slurm
+def test_salloc_is_killed(slurm: ClusterRuntime) -> None:
+    """Who holds the job dies: the job is ended, the container stopped, by itself."""
+    bundle = slurm.run("web", f"echo up; {WAIT}")
+    slurm.wait_output(bundle, "up\n")
+    job = running_job(slurm)
+    kill_process(slurm, "^salloc ")
+    slurm.wait_status("web", "stopped")
+    assert slurm.cluster.completed_job(job.job_id)["JobState"] == "CANCELLED"
+    assert slurm("delete", "web").returncode == 0
+
+
+@pytest.mark.slurm
+@pytest.mark.parametrize("started", [True, False])
+def test_scancel_ends_the_container(slurm: ClusterRuntime, started: bool) -> None:
+    """A job that the user or Slurm ends is a container that was killed, not one that succeeded."""
+    bundle = slurm.make_bundle(f"echo up; {WAIT}")
+    slurm.create("web", bundle)
+    if started:
+        assert slurm("start", "web").returncode == 0
+        slurm.wait_output(bundle, "up\n")
+    slurm.cluster.run(["scancel", str(running_job(slurm).job_id)], check=True)
+    slurm.wait_status("web", "stopped")
+    assert slurm("delete", "web").returncode == 0
+
+
+@pytest.mark.slurm
+def test_slurmctld_restarts_in_mid_run(slurm: ClusterRuntime) -> None:
+    """A container does not notice; its signals and its end go on as ever."""
+    cluster = slurm.cluster
+    assert isinstance(cluster, SandboxCluster) or pytest.skip("not ours to restart")
+    bundle = slurm.run("web", f"trap 'echo bye; exit 5' TERM; echo up; {WAIT}")
+    slurm.wait_output(bundle, "up\n")
+    job = running_job(slurm)
+    cluster.restart_slurmctld(kill=True)
+    assert slurm.state("web")["status"] == "running"
+    assert slurm("kill", "web", "TERM").returncode == 0
+    slurm.wait_status("web", "stopped")
+    assert bundle.read("stdout") == "up\nbye\n"
+    assert cluster.completed_job(job.job_id)["ExitCode"] == "5:0"
+    assert slurm("delete", "web").returncode == 0
+
+
+@pytest.mark.slurm
+def test_accounting_has_the_containers_exit_code(slurm: ClusterRuntime) -> None:
+    """The job ends with the status of the container."""
+    slurm.create("web", slurm.make_bundle("exit 7"))
+    job = running_job(slurm)
+    assert slurm("start", "web").returncode == 0
+    slurm.wait_status("web", "stopped")
+    ended = slurm.cluster.completed_job(job.job_id)
+    assert (ended["JobState"], ended["ExitCode"]) == ("FAILED", "7:0")
+    assert slurm("delete", "web").returncode == 0
+
+
+class Blocker:
+    """A job that others can depend on."""
+
+    def __init__(self, slurm: ClusterRuntime) -> None:
+        self.process = slurm.cluster.popen(["salloc", "-Q", "-J", "blocker", "sleep", "600"])
+        slurm.wait_until(lambda: slurm.cluster.jobs(), "the blocker is there")
+        self.job_id = running_job(slurm).job_id
+        self._slurm = slurm
+
+    def start_create(self) -> subprocess.Popen[bytes]:
+        """Begin to create ``web``, which has to wait in the queue for the blocker's end."""
+        slurm = self._slurm
+        bundle = slurm.make_bundle("true")
+        create = slurm.popen(
+            slurm.argv("create", "-b", bundle.path, "web"),
+            env={"SCRUN_DEPENDENCY": f"afterany:{self.job_id}"},
+            stdin=subprocess.DEVNULL,
+        )
+        slurm.wait_until(lambda: self.waiting(), "the job waits")
+        return create
+
+    def waiting(self) -> list[Job]:
+        """Return the jobs that wait."""
+        return [job for job in self._slurm.cluster.jobs() if job.state == "PENDING"]
+
+    def end(self) -> None:
+        """Let the waiting job run."""
+        self._slurm.cluster.run(["scancel", str(self.job_id)], check=True)
+        self.process.wait(20)
+
+
+@pytest.fixture
+def blocker(slurm: ClusterRuntime) -> Blocker:
+    """A running job of alice's."""
+    return Blocker(slurm)
+
+
+@pytest.mark.slurm
+def test_create_waits_for_its_job(slurm: ClusterRuntime, blocker: Blocker) -> None:
+    """A pending job makes create wait; meanwhile state says creating."""
+    create = blocker.start_create()
+    assert slurm.state("web")["status"] == "creating"
+    assert create.poll() is None
+    blocker.end()
+    assert create.wait(60) == 0
+    assert slurm.state("web")["status"] == "created"
+    assert slurm("delete", "web").returncode == 0
+
+
+@pytest.mark.slurm
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda slurm, create: create.send_signal(signal.SIGINT),
+        lambda slurm, create: create.send_signal(signal.SIGTERM),
+        lambda slurm, create: create.send_signal(signal.SIGKILL),
+        lambda slurm, create: slurm("kill", "web", "KILL"),
+        lambda slurm, create: slurm("delete", "--force", "web"),
+        lambda slurm, create: kill_anchor(slurm),
+    ],
+    ids=["SIGINT", "SIGTERM", "SIGKILL", "kill", "delete", "anchor killed"],
+)
+def test_a_pending_job_is_taken_back(
+    slurm: ClusterRuntime,
+    blocker: Blocker,
+    end: Callable[[ClusterRuntime, subprocess.Popen[bytes]], object],
+) -> None:
+    """Whatever ends a creation that waits in the queue takes the job out of it."""
+    create = blocker.start_create()
+    end(slurm, create)
+    assert create.wait(30) != 0
+    slurm.wait_until(lambda: not blocker.waiting(), "the job is out of the queue")
+    assert slurm("state", "web").returncode == 1
+    blocker.end()
+
+
+@pytest.mark.slurm
+def test_an_existing_allocation_is_used_and_left_alone(slurm: ClusterRuntime) -> None:
+    """With SLURM_JOB_ID the container is a step of that job, which goes on after it."""
+    bundle = slurm.make_bundle(f"echo $SLURM_JOB_ID; trap 'exit 0' TERM; {WAIT}")
+    create = " ".join(slurm.argv("create", "-b", bundle.path, "web"))
+    script = (
+        f"echo $SLURM_JOB_ID; {create} >{bundle.path}/stdout 2>{bundle.path}/stderr </dev/null"
+        " && exec sleep 600"
+    )
+    holder = slurm.popen(["salloc", "-Q", "sh", "-c", script], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    job_id = holder.stdout.readline().decode().strip()
+    slurm.wait_until(lambda: slurm("state", "web").returncode == 0, "it is there")
+    slurm.wait_status("web", "created")
+    assert slurm("start", "web").returncode == 0
+    slurm.wait_output(bundle, f"{job_id}\n")
+    assert [job.job_id for job in slurm.cluster.jobs()] == [int(job_id)]
+    assert slurm("kill", "web", "TERM").returncode == 0
+    slurm.wait_status("web", "stopped")
+    assert slurm("delete", "web").returncode == 0
+    assert slurm.cluster.job(int(job_id))["JobState"] == "RUNNING"
+    slurm.cluster.run(["scancel", job_id], check=True)
+    holder.wait(20)
+    holder.stdout.close()
+
+
+@pytest.mark.slurm
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("SCRUN_PARTITION", "nosuch", "invalid partition specified: nosuch"),
+        ("SCRUN_TIMELIMIT", "nonsense", "Invalid --time specification"),
+        ("SCRUN_JOB_NODELIST", "n99", "Requested node configuration is not available"),
+    ],
+)
+def test_a_refused_job_is_told_in_slurms_words(
+    slurm: ClusterRuntime, variable: str, value: str, reason: str
+) -> None:
+    """One line with Slurm's own reason, and nothing left."""
+    bundle = slurm.make_bundle("true")
+    process = slurm.popen(
+        slurm.argv("create", "-b", bundle.path, "web"),
+        env={variable: value},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    text = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 1 and text.count("\n") == 1
+    assert "create web: allocation refused: " in text and reason.lower() in text.lower(), text
+
+
+@pytest.mark.slurm
+def test_many_lifecycles_at_once(slurm: ClusterRuntime) -> None:
+    """Sixteen containers side by side all succeed."""
+    bundles = [slurm.make_bundle(f"exit {number}") for number in range(16)]
+    creates = [slurm.start_create(f"web{number}", bundle) for number, bundle in enumerate(bundles)]
+    assert [create.wait(60) for create in creates] == [0] * 16
+    starts = [slurm.popen(slurm.argv("start", f"web{number}")) for number in range(16)]
+    assert [start.wait(60) for start in starts] == [0] * 16
+    deadline = time.monotonic() + 60
+    for number in range(16):
+        slurm.wait_status(f"web{number}", "stopped", deadline - time.monotonic())
+        assert slurm("delete", f"web{number}").returncode == 0
