@@ -1,0 +1,1 @@
+"""Container engines that drive scrun on the test cluster as their users do."""

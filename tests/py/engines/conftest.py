@@ -1,0 +1,42 @@
+"""Engines as fixtures; every test that uses one leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.py.cluster.base import Cluster
+from tests.py.cluster.existing import ExistingCluster
+from tests.py.engines.podman import IMAGE, Podman
+
+MANUAL_EXAMPLE = Path(__file__).parents[2] / "data" / "manual-example-scrun.lua"
+
+
+@pytest.fixture
+def podman(scrun_cluster: Cluster) -> Iterator[Podman]:
+    """alice's podman where the manual's example script stages."""
+    scrun_cluster.site_script(MANUAL_EXAMPLE)
+    with leaving_nothing(scrun_cluster) as podman:
+        yield podman
+
+
+@contextlib.contextmanager
+def leaving_nothing(cluster: Cluster) -> Iterator[Podman]:
+    """Hand out alice's podman; fail when something of containers is left after."""
+    try:
+        podman = Podman(cluster)
+        podman("image", "exists", IMAGE, check=True)
+    except (OSError, subprocess.CalledProcessError) as err:
+        if not isinstance(cluster, ExistingCluster):
+            raise  # our own clusters have it
+        pytest.skip(f"no podman with an image {IMAGE} on this host: {err}")
+    yield podman
+    left = podman.wait_for_nothing()
+    if left:
+        cluster.restore_site()  # what a test made wrong must not keep it from being cleaned up
+        podman.remove_all()
+    assert not left, "left behind:\n" + "\n".join(left)
