@@ -97,7 +97,7 @@ def test_a_refusal_gives_slurms_own_reason(
 def test_an_option_that_this_slurm_lacks_names_variable_and_version(
     podman: Podman, inside: bool
 ) -> None:
-    """``--power`` was taken out of Slurm with 24.05."""
+    """Slurm 24.11 has no ``--power``, which scrun(1) lists."""
     options = ["-e", "SCRUN_POWER=level"] if inside else []
     line = refuse(podman, *options, env={} if inside else {"SCRUN_POWER": "level"})
     assert f"SCRUN_POWER: Slurm {podman.cluster.slurm_version} has no option --power" in line
