@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 # srun's options by the caller's environment that would lead the container's stdio elsewhere.
 STDIO_OPTIONS = ("SLURM_STDINMODE", "SLURM_STDOUTMODE", "SLURM_STDERRMODE", "SLURM_OPEN_MODE")
 SIGKILL = 9
+KILL_WAIT_S, SIGNAL_WAIT_S = 6.0, 20.0
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
 RETRY_S = 0.05
+FIND_TRIES = 200
+LEARN_S = 1.0
 STDERR_PATH = "/proc/self/fd/3"
 # The container comes up on the node a little after its step does: try for 5 s.
 UNTIL = "i=0; until {}; do i=$((i+1)); [ $i -lt 100 ] || break; sleep 0.05; done; [ $i -lt 100 ]"
@@ -152,6 +155,8 @@ class CommandsBackend:
     ) -> Process:
         """See `Backend.start`; ``argv`` are srun's arguments. Descriptors stay on this machine."""
         self._bundle = bundle
+        # In good time: a slurmctld that crashes forgets the steps of its last seconds.
+        self._loop.call_later(LEARN_S, self._learn_step)
         environment = self._commands_environment() | dict(variables)
         command = [*self._srun(), "--quiet"]
         if not _can_reopen(2):  # then srun has no other place to speak, and is to be silent
@@ -200,7 +205,9 @@ class CommandsBackend:
         if self._step_over:
             done(None)
         elif self._step_id is None:
-            self._find_step(lambda: self.signal(number, done), done)
+            self._find_step(
+                lambda: self.signal(number, done), lambda e: self._lost(number, done, e)
+            )
         else:
             self._send(number, done)
 
@@ -211,16 +218,27 @@ class CommandsBackend:
             self._control.close()
 
     def _send(self, number: int, done: Done) -> None:
+        waiting = True
+
         def answered(status: int) -> None:
+            nonlocal waiting
+            if not waiting:
+                return
+            waiting = False
+            timer.cancel()
             if status == 0 or self._step_over:
                 done(None)
             elif number == SIGKILL:  # the node does not do it, so the job's end has to
                 self.cancel()
                 done(None)
             else:
-                text = f"signal {number}: the node's runtime did not deliver it"
+                why = "did not deliver it" if status > 0 else "does not answer"
+                text = f"signal {number}: the node {why}"
                 done(ClusterError(text, code="NOT_DELIVERED"))
 
+        # While slurmctld is down, or comes up, no step can be started; engines wait for us.
+        wait_s = KILL_WAIT_S if number == SIGKILL else SIGNAL_WAIT_S
+        timer = self._loop.call_later(wait_s, lambda: answered(-1))
         try:
             command = self._kill_command(number)
             if self._control is None:
@@ -229,11 +247,20 @@ class CommandsBackend:
                 )
             self._control.run(UNTIL.format(command), answered)
         except ScrunError as err:
-            if number != SIGKILL:
-                done(err)
+            if number == SIGKILL:
+                log.debug(f"{self._container_id}: {err}")
+                answered(-1)
                 return
-            log.debug(f"{self._container_id}: {err}")
-            answered(-1)
+            waiting = False
+            timer.cancel()
+            done(err)
+
+    def _lost(self, number: int, done: Done, error: ScrunError | None) -> None:
+        """Go without the step's number: only the job's end is left, if that is wanted."""
+        if error is not None and number == SIGKILL:
+            self.cancel()
+            error = None
+        done(error)
 
     def _control_argv(self) -> list[str]:
         options = ["--jobid", str(self.job_id), "--overlap", "--no-kill", "--quiet"]
@@ -257,7 +284,11 @@ class CommandsBackend:
             bundle=self._bundle,
         )
 
-    def _find_step(self, found: Callable[[], None], done: Done) -> None:
+    def _learn_step(self) -> None:
+        if self._step_id is None and not self._step_over:
+            self._find_step(lambda: None, lambda _: None)
+
+    def _find_step(self, found: Callable[[], None], done: Done, tries: int = FIND_TRIES) -> None:
         """Learn the number of the container's step: it has the container's ID for its name."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
@@ -290,8 +321,11 @@ class CommandsBackend:
                     return
             if self._step_over:
                 done(None)
-            else:  # srun has not made the step yet, or slurmctld does not answer
-                self._loop.call_later(RETRY_S, lambda: self._find_step(found, done))
+            elif tries:  # srun has not made the step yet, or slurmctld does not answer
+                self._loop.call_later(RETRY_S, lambda: self._find_step(found, done, tries - 1))
+            else:
+                text = f"job {self.job_id} has no step of this container's name"
+                done(ClusterError(text, code="NOT_DELIVERED"))
 
         self._loop.read_all(reader, listed)
         self._loop.when_ended(listing, lambda _: None)

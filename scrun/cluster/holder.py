@@ -27,6 +27,7 @@ END = b"\0\0"
 MESSAGES = "salloc.log"
 GRACE_S = 30.0  # for an ended job to let go of salloc, before it is cancelled
 SIGTERM = 15
+FAILED = "Job submit/allocate failed: "
 # The node's configuration and credentials, which come in by the caller's environment.
 NOT_THE_JOBS = frozenset(("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"))
 
@@ -135,11 +136,12 @@ class Holder:
         lines = [line.strip() for line in self.messages().splitlines() if line.strip()]
         lines = [line for line in lines if not line.startswith("Try ")]
         errors = [line for line in lines if "error:" in line] or lines or ["salloc ended"]
-        # "Job submit/allocate failed: ..." is the reason, what stands before it a consequence.
-        reason = next((line for line in errors if "failed:" in line), errors[0])
-        for prefix in ("salloc: ", "error: ", "Job submit/allocate failed: "):
-            reason = reason.removeprefix(prefix)
-        return ClusterError(f"allocation refused: {reason}", code="ALLOCATION_REFUSED")
+        texts = [line.removeprefix("salloc: ").removeprefix("error: ") for line in errors]
+        # "Job submit/allocate failed: ..." is the reason, the others have the details.
+        reasons = [text for text in texts if text.startswith(FAILED)] or texts[:1]
+        details = [text for text in texts if text not in reasons]
+        text = reasons[0].removeprefix(FAILED) + (f" ({'; '.join(details)})" if details else "")
+        return ClusterError(f"allocation refused: {text}", code="ALLOCATION_REFUSED")
 
     def _tell(self, text: bytes) -> None:
         if self._status_fd >= 0:

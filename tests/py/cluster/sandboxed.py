@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -110,6 +111,8 @@ class SandboxCluster(Cluster):
 
     def restart_slurmctld(self, *, kill: bool = False) -> None:
         """See ``Cluster.restart_slurmctld``."""
+        if kill:
+            self._let_state_be_saved()
         pid_file = self.root_path("/run/slurmctld.pid")
         number = int(pid_file.read_text())
         pids = [p.host_pid for p in self.processes("slurmctld") if p.pid == number]
@@ -126,6 +129,20 @@ class SandboxCluster(Cluster):
             lambda: b"is UP" in self.run(["scontrol", "ping"]).stdout,
             timeout_s=SLURMCTLD_TIMEOUT_S,
             what="slurmctld answers",
+        )
+
+    def _let_state_be_saved(self) -> None:
+        """Wait until slurmctld has written down what it knows: it does so every few seconds.
+
+        One that is killed before comes up with what was true then: ended jobs run again.
+        """
+        saved = self.root_path("/var/spool/slurmctld/job_state")
+        began = time.time()
+        self.run(["salloc", "-Q", "true"], user="root", check=True)  # something to write down
+        self.wait_until(
+            lambda: saved.exists() and saved.stat().st_mtime > began,
+            timeout_s=SLURMCTLD_TIMEOUT_S,
+            what="slurmctld has saved its state",
         )
 
     def wait_for_nodes(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -199,19 +200,41 @@ def test_scancel_ends_the_container(slurm: ClusterRuntime, started: bool) -> Non
 
 
 @pytest.mark.slurm
-def test_slurmctld_restarts_in_mid_run(slurm: ClusterRuntime) -> None:
+@pytest.mark.parametrize("crash", [False, True], ids=["restart", "crash"])
+def test_slurmctld_restarts_in_mid_run(slurm: ClusterRuntime, crash: bool) -> None:
     """A container does not notice; its signals and its end go on as ever."""
     cluster = slurm.cluster
     assert isinstance(cluster, SandboxCluster) or pytest.skip("not ours to restart")
     bundle = slurm.run("web", f"trap 'echo bye; exit 5' TERM; echo up; {WAIT}")
     slurm.wait_output(bundle, "up\n")
     job = running_job(slurm)
-    cluster.restart_slurmctld(kill=True)
+    # A slurmctld that comes up starts no new step for a while: the control step is there before.
+    assert slurm("kill", "web", "CONT").returncode == 0
+    cluster.restart_slurmctld(kill=crash)
     assert slurm.state("web")["status"] == "running"
     assert slurm("kill", "web", "TERM").returncode == 0
     slurm.wait_status("web", "stopped")
     assert bundle.read("stdout") == "up\nbye\n"
     assert cluster.completed_job(job.job_id)["ExitCode"] == "5:0"
+    assert slurm("delete", "web").returncode == 0
+
+
+@pytest.mark.slurm
+def test_kill_works_while_no_step_can_be_started(slurm: ClusterRuntime) -> None:
+    """SIGKILL ends the container by its job's end, when the node cannot be reached by a step."""
+    oci_conf = slurm.cluster.root_path(f"{slurm.cluster.site_dir()}/oci.conf")
+    before = oci_conf.read_text()
+    oci_conf.write_text(re.sub("RunTimeKill=.*", 'RunTimeKill="/usr/bin/false KILL"', before))
+    try:
+        bundle = slurm.run("web", f"echo up; {WAIT}")
+        slurm.wait_output(bundle, "up\n")
+        refused = slurm("kill", "web", "TERM")
+        assert refused.returncode == 1 and "the node did not deliver it" in refused.stderr
+        assert slurm.state("web")["status"] == "running"
+        assert slurm("kill", "web", "KILL").returncode == 0
+        slurm.wait_status("web", "stopped")
+    finally:
+        oci_conf.write_text(before)
     assert slurm("delete", "web").returncode == 0
 
 
@@ -231,7 +254,7 @@ class Blocker:
     """A job that others can depend on."""
 
     def __init__(self, slurm: ClusterRuntime) -> None:
-        self.process = slurm.cluster.popen(["salloc", "-Q", "-J", "blocker", "sleep", "600"])
+        self.process = slurm.cluster.popen(["salloc", "-Q", "-K", "-J", "blocker", "sleep", "600"])
         slurm.wait_until(lambda: slurm.cluster.jobs(), "the blocker is there")
         self.job_id = running_job(slurm).job_id
         self._slurm = slurm
@@ -312,10 +335,11 @@ def test_an_existing_allocation_is_used_and_left_alone(slurm: ClusterRuntime) ->
         f"echo $SLURM_JOB_ID; {create} >{bundle.path}/stdout 2>{bundle.path}/stderr </dev/null"
         " && exec sleep 600"
     )
-    holder = slurm.popen(["salloc", "-Q", "sh", "-c", script], stdout=subprocess.PIPE)
+    holder = slurm.popen(["salloc", "-Q", "-K", "sh", "-c", script], stdout=subprocess.PIPE)
     assert holder.stdout is not None
     job_id = holder.stdout.readline().decode().strip()
-    slurm.wait_until(lambda: slurm("state", "web").returncode == 0, "it is there")
+    slurm.wait_until(lambda: bundle.outside.joinpath("stderr").exists(), "create runs")
+    slurm.wait_until(lambda: slurm("state", "web").returncode == 0, bundle.read("stderr"))
     slurm.wait_status("web", "created")
     assert slurm("start", "web").returncode == 0
     slurm.wait_output(bundle, f"{job_id}\n")
@@ -333,9 +357,13 @@ def test_an_existing_allocation_is_used_and_left_alone(slurm: ClusterRuntime) ->
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [
-        ("SCRUN_PARTITION", "nosuch", "invalid partition specified: nosuch"),
+        (
+            "SCRUN_PARTITION",
+            "nosuch",
+            "Invalid partition name specified (invalid partition specified: nosuch)",
+        ),
         ("SCRUN_TIMELIMIT", "nonsense", "Invalid --time specification"),
-        ("SCRUN_JOB_NODELIST", "n99", "Requested node configuration is not available"),
+        ("SCRUN_JOB_NODELIST", "n99", "Invalid node name specified"),
     ],
 )
 def test_a_refused_job_is_told_in_slurms_words(
