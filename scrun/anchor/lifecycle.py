@@ -147,8 +147,7 @@ class Lifecycle:
             if error is not None:
                 resume(None, str(error), error.code, self.backend.messages())
                 return
-            self.container.job = self.backend.record()
-            self.container.publish()
+            self.container.job = self.backend.record()  # on disk with the next state
             resume(self.backend.job_id)
 
         if self._doomed is not None:
@@ -168,7 +167,6 @@ class Lifecycle:
                 resume(None, f"stage in: {error}", error.code)
                 return
             self.container.staged = True
-            self.container.publish()
             resume(True)
 
         if self._doomed is not None:

@@ -97,11 +97,14 @@ class Anchor:
         """Live; returns the exit status of the container."""
         container, lifecycle = self.container, self.lifecycle
         container.publish()
+        request = {"environment": container.environment, "config": self.config.raw}
+        self.policy.run("create", container.table(), request, self._created)
+        if lifecycle.exit_status is not None:
+            return lifecycle.exit_status
+        # While the script is loaded on its thread:
         self.server = Server(self.loop, container.directory, self._serve_verb)
         self.loop.watch(self.channel.fileno(), self._creator_spoke)
         self.loop.watch_signals((SIGHUP, SIGINT, SIGTERM), lifecycle.interrupt)
-        request = {"environment": container.environment, "config": self.config.raw}
-        self.policy.run("create", container.table(), request, self._created)
         while lifecycle.exit_status is None or self.server.open_replies:
             self.loop.run_once()
         return lifecycle.exit_status

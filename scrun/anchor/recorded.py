@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def stage_out(record: dict[str, Any], directory: str) -> None:
-    """Run the site's stage_out.
+    """Run the site's stage_out; of a creation that was cut short, only a stager's clean-up.
 
     Raises:
         ScrunError: it failed, or cannot be loaded.
@@ -40,7 +40,8 @@ def stage_out(record: dict[str, Any], directory: str) -> None:
         oci_conf=read_beside(slurm_conf, log.warn),
         user=(container.user.name, container.user.uid),
     )
-    backend.restore(container.job)
+    if container.job:
+        backend.restore(container.job)
     host = StageHost(container, backend, cluster_name(container.backend, slurm_conf))
     staging = Staging(loop, container, host, search=search, settings=settings)
     answers: list[ScrunError | None] = []
@@ -48,7 +49,8 @@ def stage_out(record: dict[str, Any], directory: str) -> None:
     while not answers:
         loop.run_once()
     if answers[0] is None:
-        staging.stage_out(answers.append)
+        run = staging.stage_out if container.staged else staging.clean_up
+        run(answers.append)
         while len(answers) < 2:
             loop.run_once()
     if answers[-1] is not None:

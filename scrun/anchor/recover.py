@@ -59,7 +59,7 @@ def recover(directory: str, *, remove: bool = False) -> None:
         log.info(f"{name}: its anchor died: finishing job {record['job'].get('job_id', 0)}")
         # The job's end first: what still runs would go on writing to what is staged out.
         end_job(record, directory)
-        if record["staged"]:
+        if record["staged"] or record["status"] == CREATING:
             _stage_out(record, directory)
     if remove or not record or record["status"] == CREATING:
         remove_tree(directory)
@@ -79,7 +79,10 @@ def recover(directory: str, *, remove: bool = False) -> None:
 
 
 def _stage_out(record: dict[str, Any], directory: str) -> None:
-    """Run stage_out with what the record has; a failure is logged: the files stay for a person."""
+    """Run stage_out with what the record has; a failure is logged: the files stay for a person.
+
+    Of a creation that was cut short a stager removes what it has made; a scrun.lua is not asked.
+    """
     from scrun.anchor.recorded import stage_out  # brings Lua
 
     try:

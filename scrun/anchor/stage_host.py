@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scrun.anchor.container import Container
     from scrun.cluster.backend import Backend
     from scrun.host.process import Process
-    from scrun.lua.site import Answer
+    from scrun.lua.stage_host import Answer
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "SLURM_CONF")
 SIGKILL = 9

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from scrun import log
+from scrun.cluster.environment import without_options
 from scrun.cluster.queries import Job, Step
 from scrun.cluster.slurm_errors import MISSING, error_from_output
 from scrun.errors import ClusterError
@@ -23,15 +24,8 @@ if TYPE_CHECKING:
 # With a suffix a field is neither padded nor cut.
 JOB_FORMAT = "JobID:|,State:|,exit_code:|,UserID:|,Partition:|,NodeList:|,Reason:"
 STEP_FORMAT = "%i|%N|%j"
-# Options of these commands by the caller's environment, such as SQUEUE_USERS, SCANCEL_INTERACTIVE.
-OPTION_PREFIXES = ("SQUEUE_", "SCANCEL_", "SCONTROL_", "SACCTMGR_")
 NO_ACCOUNTING = "not running a supported accounting_storage plugin"
 LARGEST_STATUS = 0xFFFF  # of wait(2); what is above stands for "none" (NO_VAL)
-
-
-def without_options(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what would change the answers of these commands."""
-    return {n: value for n, value in environment.items() if not n.startswith(OPTION_PREFIXES)}
 
 
 class CommandQueries:

@@ -9,11 +9,10 @@ import os
 from _stat import S_ISSOCK
 
 from scrun import log
-from scrun.cluster.command_queries import without_options
-from scrun.cluster.control import ControlStep
+from scrun.cluster.environment import without_options
 from scrun.cluster.holder import Holder
-from scrun.cluster.runtime_commands import kill_command
-from scrun.errors import ClusterError, ScrunError
+from scrun.cluster.step_signals import StepSignals
+from scrun.errors import ScrunError
 from scrun.host.process import Process, spawn, spawn_quietly
 
 TYPE_CHECKING = False
@@ -27,15 +26,8 @@ if TYPE_CHECKING:
 
 # srun's options by the caller's environment that would lead the container's stdio elsewhere.
 STDIO_OPTIONS = ("SLURM_STDINMODE", "SLURM_STDOUTMODE", "SLURM_STDERRMODE", "SLURM_OPEN_MODE")
-SIGKILL = 9
-KILL_WAIT_S, SIGNAL_WAIT_S = 6.0, 20.0
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
-RETRY_S = 0.05
-FIND_TRIES = 200
-LEARN_S = 1.0
 STDERR_PATH = "/proc/self/fd/3"
-# The container comes up on the node a little after its step does: try for 5 s.
-UNTIL = "i=0; until {}; do i=$((i+1)); [ $i -lt 100 ] || break; sleep 0.05; done; [ $i -lt 100 ]"
 
 
 class CommandsBackend:
@@ -65,10 +57,7 @@ class CommandsBackend:
         self._oci_conf = oci_conf
         self._user = user
         self._holder = Holder(loop, spool_dir, self._environment, container_id)
-        self._control: ControlStep | None = None
-        self._step_id: str | None = None
-        self._step_over = False
-        self._bundle = ""
+        self._signals: StepSignals | None = None
         self._step_log = f"{spool_dir}/srun.log"
 
     # The job.
@@ -103,8 +92,6 @@ class CommandsBackend:
 
     def finish(self, status: int, done: Callable[[], None]) -> None:
         """See `Backend.finish`; an adopted job goes on."""
-        if self._control is not None:
-            self._control.close()
         if self._holder.process is None:
             done()
             return
@@ -123,9 +110,9 @@ class CommandsBackend:
             return
         target = str(self.job_id)
         if self.adopted:
-            if self._step_id is None:
+            if self._signals is None or self._signals.step_id is None:
                 return
-            target += f".{self._step_id}"
+            target += f".{self._signals.step_id}"
         log.debug(f"{self._container_id}: run scancel {target}")
         try:
             canceller = spawn_quietly(["scancel", target], self._commands_environment())
@@ -154,9 +141,17 @@ class CommandsBackend:
         self, bundle: str, argv: Sequence[str], variables: Mapping[str, str], preserved: int
     ) -> Process:
         """See `Backend.start`; ``argv`` are srun's arguments. Descriptors stay on this machine."""
-        self._bundle = bundle
-        # In good time: a slurmctld that crashes forgets the steps of its last seconds.
-        self._loop.call_later(LEARN_S, self._learn_step)
+        self._signals = StepSignals(
+            self._loop,
+            self._container_id,
+            job_id=self.job_id,
+            bundle=bundle,
+            srun=self._srun(),
+            environment=self._commands_environment(),
+            oci_conf=self._oci_conf,
+            user=self._user,
+            cancel=self.cancel,
+        )
         environment = self._commands_environment() | dict(variables)
         command = [*self._srun(), "--quiet"]
         if not _can_reopen(2):  # then srun has no other place to speak, and is to be silent
@@ -202,133 +197,13 @@ class CommandsBackend:
 
     def signal(self, number: int, done: Done) -> None:
         """See `Backend.signal`; ``done`` when the node's runtime has taken it."""
-        if self._step_over:
-            done(None)
-        elif self._step_id is None:
-            self._find_step(
-                lambda: self.signal(number, done), lambda e: self._lost(number, done, e)
-            )
-        else:
-            self._send(number, done)
+        assert self._signals is not None, "policy signals what it has started"
+        self._signals.send(number, done)
 
     def ended(self) -> None:
         """See `Backend.ended`."""
-        self._step_over = True
-        if self._control is not None:
-            self._control.close()
-
-    def _send(self, number: int, done: Done) -> None:
-        waiting = True
-
-        def answered(status: int) -> None:
-            nonlocal waiting
-            if not waiting:
-                return
-            waiting = False
-            timer.cancel()
-            if status == 0 or self._step_over:
-                done(None)
-            elif number == SIGKILL:  # the node does not do it, so the job's end has to
-                self.cancel()
-                done(None)
-            else:
-                why = "did not deliver it" if status > 0 else "does not answer"
-                text = f"signal {number}: the node {why}"
-                done(ClusterError(text, code="NOT_DELIVERED"))
-
-        # While slurmctld is down, or comes up, no step can be started; engines wait for us.
-        wait_s = KILL_WAIT_S if number == SIGKILL else SIGNAL_WAIT_S
-        timer = self._loop.call_later(wait_s, lambda: answered(-1))
-        try:
-            command = self._kill_command(number)
-            if self._control is None:
-                self._control = ControlStep(
-                    self._loop, self._control_argv(), self._commands_environment()
-                )
-            self._control.run(UNTIL.format(command), answered)
-        except ScrunError as err:
-            if number == SIGKILL:
-                log.debug(f"{self._container_id}: {err}")
-                answered(-1)
-                return
-            waiting = False
-            timer.cancel()
-            done(err)
-
-    def _lost(self, number: int, done: Done, error: ScrunError | None) -> None:
-        """Go without the step's number: only the job's end is left, if that is wanted."""
-        if error is not None and number == SIGKILL:
-            self.cancel()
-            error = None
-        done(error)
-
-    def _control_argv(self) -> list[str]:
-        options = ["--jobid", str(self.job_id), "--overlap", "--no-kill", "--quiet"]
-        options += ["--nodes=1", "--ntasks=1", "--job-name", "scrun-control", "--input=all"]
-        return [*self._srun(), *options, "--"]
-
-    def _kill_command(self, number: int) -> str:
-        assert self._step_id is not None
-        pattern = self._oci_conf.runtime_kill if self._oci_conf else None
-        if not pattern:
-            raise ClusterError(
-                "oci.conf: RunTimeKill is missing: the container cannot be sent a signal",
-                code="BAD_CONFIG",
-            )
-        return kill_command(
-            pattern,
-            number,
-            job_id=self.job_id,
-            step_id=int(self._step_id),
-            user=self._user,
-            bundle=self._bundle,
-        )
-
-    def _learn_step(self) -> None:
-        if self._step_id is None and not self._step_over:
-            self._find_step(lambda: None, lambda _: None)
-
-    def _find_step(self, found: Callable[[], None], done: Done, tries: int = FIND_TRIES) -> None:
-        """Learn the number of the container's step: it has the container's ID for its name."""
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-        argv = [
-            "squeue",
-            "--noheader",
-            "--all",
-            "--steps",
-            "--jobs",
-            str(self.job_id),
-            "--format",
-            "%i %j",
-        ]
-        try:
-            listing = spawn(argv, self._commands_environment(), stdio=(null, writer, null))
-        except ScrunError as err:
-            os.close(reader)
-            done(err)
-            return
-        finally:
-            os.close(null)
-            os.close(writer)
-
-        def listed(data: bytes) -> None:
-            for line in data.decode("utf-8", "replace").splitlines():
-                step, _, name = line.strip().partition(" ")
-                if name == self._container_id:
-                    self._step_id = step.partition(".")[2]
-                    found()
-                    return
-            if self._step_over:
-                done(None)
-            elif tries:  # srun has not made the step yet, or slurmctld does not answer
-                self._loop.call_later(RETRY_S, lambda: self._find_step(found, done, tries - 1))
-            else:
-                text = f"job {self.job_id} has no step of this container's name"
-                done(ClusterError(text, code="NOT_DELIVERED"))
-
-        self._loop.read_all(reader, listed)
-        self._loop.when_ended(listing, lambda _: None)
+        if self._signals is not None:
+            self._signals.end()
 
 
 def _can_reopen(fd: int) -> bool:

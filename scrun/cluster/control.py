@@ -1,8 +1,7 @@
 """A control step: one shell beside a container on its node, for what the node must do itself.
 
-Signals go through it to the node's OCI runtime (``scancel --signal`` would reach the runtime, not
-the container). It is started when first needed, 50 ms; whatever follows takes as long as the
-command itself. Source: srun(1), ``--overlap``; oci.conf(5), RunTimeKill.
+It is started when first needed, 50 ms; whatever follows takes as long as the command itself.
+Source: srun(1), ``--overlap``; oci.conf(5), RunTimeKill, RunTimeQuery.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import os
 
 from scrun import log
-from scrun.errors import ClusterError, ScrunError
+from scrun.errors import ScrunError
 from scrun.host.process import spawn
 
 TYPE_CHECKING = False
@@ -22,7 +21,37 @@ if TYPE_CHECKING:
     Answer = Callable[[int], None]  # the exit status of the command; -1: the step has ended
 
 # A line is a command; the answer is a line with its exit status.
-SCRIPT = 'while read -r line; do eval "$line" </dev/null >/dev/null 2>&1; echo $?; done'
+#   deliver N  has the runtime send a signal, again while it is still making the container: 5 s
+#   learn      keeps the number of the container's process and when it began (proc_pid_stat(5),
+#              field 22)
+#   send N     needs no program after that, and no other process of that number gets the signal
+SCRIPT = r"""
+deliver() {
+  i=0
+  until kill_by_runtime "$1"; do
+    i=$((i + 1))
+    [ $i -lt 100 ] || return 1
+    sleep 0.05
+  done
+}
+began() {
+  read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+  set -- ${stat##*) }
+  echo "${20}"
+}
+learn() {
+  pid=$(state | sed -n 's/.*"pid" *: *\([0-9][0-9]*\).*/\1/p')
+  start=$(began "$pid") || pid=
+}
+send() {
+  [ "$pid" ] && [ "$(began "$pid")" = "$start" ] && kill -"$1" "$pid" || deliver "$1"
+}
+pid=
+while read -r line; do
+  eval "$line" </dev/null >/dev/null 2>&1
+  echo $?
+done
+"""
 
 
 class ControlStep:
@@ -40,31 +69,16 @@ class ControlStep:
         self._feed = -1
         self._reader = -1
         self._collected = b""
+        self._has_learnt = False
 
-    def run(self, command: str, answer: Answer) -> None:
-        """Run one line of shell on the node; its output is dropped.
+    def start(self) -> None:
+        """Start the shell unless it runs.
 
         Raises:
-            ClusterError: srun cannot be started, or the command has more than one line.
+            HostError: srun cannot be started.
         """
-        if "\n" in command:
-            raise ClusterError("a path with a line break cannot be sent to the node")
-        if self._feed < 0:
-            self._start()
-        self._waiting.append(answer)
-        log.debug(f"control step: {command}")
-        try:
-            os.write(self._feed, os.fsencode(command) + b"\n")
-        except BrokenPipeError:
-            log.debug("control step: it has ended")  # the reader says so to everyone who waits
-
-    def close(self) -> None:
-        """Let the shell end."""
         if self._feed >= 0:
-            os.close(self._feed)
-            self._feed = -1
-
-    def _start(self) -> None:
+            return
         feed_end, feed = os.pipe2(os.O_CLOEXEC)
         reader, reader_end = os.pipe2(os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
@@ -80,8 +94,45 @@ class ControlStep:
                 os.close(fd)
         self._feed, self._reader = feed, reader
         self._collected = b""
+        self._has_learnt = False
         self._loop.watch(reader, self._readable)
         self._loop.when_ended(process, lambda _: None)  # the end of its output tells
+
+    def deliver(self, definitions: str, number: int, answer: Answer) -> None:
+        """Have a signal sent; ``answer`` gets 0 when it is.
+
+        Args:
+            definitions: one line that defines ``kill_by_runtime N`` and ``state``.
+        """
+        if self._has_learnt:
+            self._run(f"send {number}", answer)
+            return
+        if "\n" in definitions:
+            log.error("control step: a path with a line break cannot be sent to the node")
+            answer(1)
+            return
+
+        def learn(status: int) -> None:
+            answer(status)
+            if status == 0 and self._feed >= 0:
+                self._has_learnt = True
+                self._run("learn", lambda _: None)
+
+        self._run(f"{definitions}; deliver {number}", learn)
+
+    def close(self) -> None:
+        """Let the shell end."""
+        if self._feed >= 0:
+            os.close(self._feed)
+            self._feed = -1
+
+    def _run(self, line: str, answer: Answer) -> None:
+        self._waiting.append(answer)
+        log.debug(f"control step: {line}")
+        try:
+            os.write(self._feed, os.fsencode(line) + b"\n")
+        except BrokenPipeError:
+            log.debug("control step: it has ended")  # the reader says so to everyone who waits
 
     def _readable(self) -> None:
         part = os.read(self._reader, 4096)

@@ -1,7 +1,7 @@
 """Hold a job by salloc: its environment comes out, its exit status goes in.
 
-salloc runs a small shell that writes the job's environment to its stdout and waits on its stdin
-for the exit status; so accounting has the container's own, and the job ends when the anchor dies
+salloc runs a small shell, whose environment is the job's, and which waits on its stdin for the exit
+status; so accounting has the container's own, and the job ends when the anchor dies
 (end of file). Source: salloc(1); ``exit 9`` in its command makes the job FAILED, 9:0.
 """
 
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from scrun.host.loop import Loop
     from scrun.host.process import Process
 
-# An empty entry ends the environment: salloc keeps its own copy of the pipe open.
-SCRIPT = 'env -0; printf "\\0"; exec >/dev/null; read -r rc; exit "${rc:-1}"'
-END = b"\0\0"
+# Tells its number; whoever has that reads the job's environment from /proc: a process less.
+SCRIPT = 'echo $$; exec >/dev/null; read -r rc; exit "${rc:-1}"'
 MESSAGES = "salloc.log"
 GRACE_S = 30.0  # for an ended job to let go of salloc, before it is cancelled
 SIGTERM = 15
@@ -87,12 +86,12 @@ class Holder:
 
         def readable() -> None:
             nonlocal collected
-            part = os.read(reader, 65536)
+            part = os.read(reader, 64)
             collected += part
-            if part and not collected.endswith(END):
+            if part and not collected.endswith(b"\n"):
                 return
             self._close_reader()
-            self.variables = _read_variables(collected)
+            self.variables = _read_variables(collected.decode().strip())
             if self.variables.get("SLURM_JOB_ID", "").isdecimal():
                 self._granted = True
                 granted(None)  # else salloc is about to end, with its reason
@@ -167,8 +166,15 @@ def pending_job_id(spool_dir: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def _read_variables(data: bytes) -> dict[str, str]:
-    entries = data.decode("utf-8", "surrogateescape").split("\0")
+def _read_variables(pid: str) -> dict[str, str]:
+    """Return the SLURM_* variables of a process; none when it is not there (any more)."""
+    if not pid.isdecimal():
+        return {}
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            entries = file.read().decode("utf-8", "surrogateescape").split("\0")
+    except OSError:
+        return {}
     pairs = (entry.partition("=") for entry in entries)
     return {
         name: value

@@ -208,7 +208,7 @@ class LocalBackend:
         if self._runtime:
             return [*self._runtime, "kill", self._container_id, str(number)]
         assert self._oci_conf is not None
-        pattern = with_signal(self._oci_conf.runtime_kill or "", number)
+        pattern = with_signal(self._oci_conf.runtime_kill or "", str(number))
         return ["/bin/sh", "-c", self._expand(pattern)]
 
     def _expand(self, pattern: str) -> str:

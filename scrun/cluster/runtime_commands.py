@@ -1,7 +1,7 @@
 """Command lines of the node's OCI runtime, by the patterns of oci.conf.
 
-On a node some values are the node's to tell: they come in as shell variables that slurmstepd sets
-for every step. Source: oci.conf(5), "OCI Pattern"; srun(1), OUTPUT ENVIRONMENT VARIABLES.
+On a node its name is the node's to tell: it comes in as a shell variable that slurmstepd sets for
+every step. Source: oci.conf(5), "OCI Pattern"; srun(1), OUTPUT ENVIRONMENT VARIABLES.
 """
 
 from __future__ import annotations
@@ -13,18 +13,10 @@ NODE_MARK = "@SLURMD_NODENAME@"  # needs no quotes, so a variable can take its p
 NODE_VARIABLE = "${SLURMD_NODENAME}"
 
 
-def kill_command(
-    pattern: str,
-    number: int,
-    *,
-    job_id: int,
-    step_id: int,
-    user: tuple[str, int],
-    bundle: str,
+def node_command(
+    pattern: str, *, job_id: int, step_id: int, user: tuple[str, int], bundle: str
 ) -> str:
-    """Return a line of shell that has the node's runtime deliver a signal to task 0's container.
-
-    RunTimeKill as slurmstepd uses it ends in the signal it sends, ``KILL``: ours takes its place.
+    """Return a line of shell that runs a RunTime* pattern for task 0's container on its node.
 
     Raises:
         ConfigError: the pattern has a letter that means nothing.
@@ -39,14 +31,16 @@ def kill_command(
         node=NODE_MARK,
         step_id=step_id,
     )
-    text = expand_command(with_signal(pattern, number), values)
-    return text.replace(NODE_MARK, NODE_VARIABLE)
+    return expand_command(pattern, values).replace(NODE_MARK, NODE_VARIABLE)
 
 
-def with_signal(pattern: str, number: int) -> str:
-    """Return a RunTimeKill pattern that sends ``number`` instead of its own last word."""
+def with_signal(pattern: str, signal: str) -> str:
+    """Return a RunTimeKill pattern with another signal.
+
+    As slurmstepd uses it, it ends in the signal that it sends, ``KILL``: ours takes its place.
+    """
     words = pattern.rstrip().split(" ")
     last = words[-1].strip("'\"").upper().removeprefix("SIG")
     if last in NUMBERS or last.isdecimal():
         words.pop()
-    return " ".join([*words, str(number)])
+    return " ".join([*words, signal])

@@ -8,21 +8,17 @@ from scrun.errors import ScriptError
 from scrun.log import ERROR, INFO
 from scrun.lua import host_files, slurm_api
 from scrun.lua.convert import to_bytes
-from scrun.lua.local_host import LocalHost
 from scrun.lua.runtime import Interrupted, Runtime
 from scrun.lua.search import SearchPath
-from scrun.lua.stage_host import StageHost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, Literal
 
-    from scrun.lua.stage_host import Answer
+    from scrun.lua.stage_host import StageHost
 
     Stage = Literal["stage_in", "stage_out"]
-
-__all__ = ["Answer", "LocalHost", "SiteScript", "StageHost"]
 
 REQUIRED = ("slurm_scrun_stage_in", "slurm_scrun_stage_out")
 _NOT_CANCELLED, _ASKED, _TOLD = range(3)

@@ -1,0 +1,196 @@
+"""Signals to the process of a container that runs as a step: found, delivered, confirmed.
+
+``scancel --signal`` would reach the runtime that slurmstepd started, which dies of it. So the
+node's runtime is told, by RunTimeKill of oci.conf, through the container's control step.
+"""
+
+from __future__ import annotations
+
+import os
+
+from scrun import log
+from scrun.cluster.control import ControlStep
+from scrun.cluster.runtime_commands import node_command, with_signal
+from scrun.errors import ClusterError, ScrunError
+from scrun.host.process import spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from scrun.cluster.backend import Done
+    from scrun.host.loop import Loop
+    from scrun.oci.oci_conf import OciConf
+
+SIGKILL = 9
+# While slurmctld is down, or comes up, no step can be started; engines wait for us.
+KILL_WAIT_S, SIGNAL_WAIT_S = 6.0, 20.0
+RETRY_S = 0.05
+LEARN_S = 1.0  # in good time: a slurmctld that crashes forgets the steps of its last seconds
+
+
+class StepSignals:
+    """The signals of one container, whose step has just been started.
+
+    Args:
+        name: the container's ID, and so its step's name.
+        srun: program and options that come before those of a control step.
+        bundle: as the nodes see it.
+        cancel: ends the step by its job, for a SIGKILL that cannot be delivered.
+
+    Attributes:
+        step_id: such as ``0``; None while it is not known.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        name: str,
+        *,
+        job_id: int,
+        bundle: str,
+        srun: Sequence[str],
+        environment: Mapping[str, str],
+        oci_conf: OciConf | None,
+        user: tuple[str, int],
+        cancel: Callable[[], None],
+    ) -> None:
+        self.step_id: str | None = None
+        self._loop = loop
+        self._name = name
+        self._job_id = job_id
+        self._bundle = bundle
+        self._environment = environment
+        self._oci_conf = oci_conf
+        self._user = user
+        self._cancel = cancel
+        options = ["--jobid", str(job_id), "--overlap", "--no-kill", "--quiet", "--nodes=1"]
+        options += ["--ntasks=1", "--job-name", "scrun-control", "--input=all", "--"]
+        self._control = ControlStep(loop, [*srun, *options], environment)
+        self._over = False
+        self._looking = False
+        self._waiting_for_step: list[Callable[[], None]] = []
+        self._pending: list[Callable[[int], None]] = []
+        loop.call_later(LEARN_S, self._look_for_step)
+
+    def send(self, number: int, done: Done) -> None:
+        """Deliver a signal; ``done`` when the node has done it, or cannot.
+
+        SIGKILL always succeeds: what the node does not do, the job's end does.
+        """
+        if self._over:
+            done(None)
+            return
+
+        def answered(status: int) -> None:
+            if answered not in self._pending:
+                return  # too late
+            self._pending.remove(answered)
+            timer.cancel()
+            if status == 0:
+                done(None)
+            elif number == SIGKILL:
+                self._cancel()
+                done(None)
+            else:
+                why = "did not deliver it" if status > 0 else "does not answer"
+                done(ClusterError(f"signal {number}: the node {why}", code="NOT_DELIVERED"))
+
+        wait_s = KILL_WAIT_S if number == SIGKILL else SIGNAL_WAIT_S
+        timer = self._loop.call_later(wait_s, lambda: answered(-1))
+        self._pending.append(answered)
+        try:
+            definitions = self._definitions()
+            self._control.start()  # it comes up while slurmctld is asked for the step
+        except ScrunError as err:
+            if number == SIGKILL:
+                log.debug(f"{self._name}: {err}")
+                answered(-1)
+                return
+            self._pending.remove(answered)
+            timer.cancel()
+            done(err)
+            return
+
+        def found() -> None:
+            self._control.deliver(definitions(), number, answered)
+
+        if self.step_id is not None:
+            found()
+        else:
+            self._waiting_for_step.append(found)
+            self._look_for_step()
+
+    def end(self) -> None:
+        """Hear that the step has ended: nothing is left to be delivered to."""
+        self._over = True
+        self._control.close()
+        for answered in list(self._pending):
+            answered(0)
+
+    def _definitions(self) -> Callable[[], str]:
+        """Return what makes the shell functions of the runtime, once the step is known.
+
+        Raises:
+            ClusterError: oci.conf does not say how.
+        """
+        kill = self._oci_conf.runtime_kill if self._oci_conf else None
+        query = self._oci_conf.runtime_query if self._oci_conf else None
+        if not kill:
+            raise ClusterError(
+                "oci.conf: RunTimeKill is missing: the container cannot be sent a signal",
+                code="BAD_CONFIG",
+            )
+        kill = with_signal(kill, '"$1"')
+
+        def define() -> str:
+            return f"kill_by_runtime() {{ {self._expand(kill)}; }}; state() {{ " + (
+                f"{self._expand(query)}; }}" if query else "false; }"
+            )
+
+        return define
+
+    def _expand(self, pattern: str) -> str:
+        assert self.step_id is not None
+        return node_command(
+            pattern,
+            job_id=self._job_id,
+            step_id=int(self.step_id),
+            user=self._user,
+            bundle=self._bundle,
+        )
+
+    def _look_for_step(self) -> None:
+        """Learn the number of the container's step, as long as somebody wants to know."""
+        if self.step_id is not None or self._looking or self._over:
+            return
+        self._looking = True
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        argv = ["squeue", "--noheader", "--all", "--steps", "--jobs", str(self._job_id)]
+        try:
+            stdio = (null, writer, null)
+            listing = spawn([*argv, "--format", "%i %j"], self._environment, stdio=stdio)
+        except ScrunError as err:
+            log.debug(f"{self._name}: {err}")
+            os.close(reader)
+            return  # who waits hears of it by the time limit
+        finally:
+            os.close(null)
+            os.close(writer)
+        self._loop.read_all(reader, self._listed)
+        self._loop.when_ended(listing, lambda _: None)
+
+    def _listed(self, data: bytes) -> None:
+        self._looking = False
+        for line in data.decode("utf-8", "replace").splitlines():
+            step, _, name = line.strip().partition(" ")
+            if name == self._name:
+                self.step_id = step.partition(".")[2]
+        if self.step_id is None:
+            if self._pending:  # srun has not made the step yet, or slurmctld does not answer
+                self._loop.call_later(RETRY_S, self._look_for_step)
+            return
+        waiting, self._waiting_for_step = self._waiting_for_step, []
+        for found in waiting:
+            found()
