@@ -3,30 +3,40 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-NEED = PYTHON=$(PYTHON) .ci/need $@
 PYTEST_OPTIONS ?=
+
+# What .ci/need looks for. Where cgroups v1 and v2 lie side by side crun does not run, and runc does.
+ONE_RUNTIME := crun,runc=crun
+NEED_demo := $(if $(wildcard /sys/fs/cgroup/unified/cgroup.procs),runc=runc,$(ONE_RUNTIME))
+NEED_cluster := crun=crun mmdebstrap=mmdebstrap newuidmap=uidmap ip=iproute2 mount=mount \
+  unshare=util-linux
+NEED_test := $(NEED_cluster) runc=runc rsync=rsync busybox=busybox-static \
+  ?/usr/lib/*/lua/5.4/lfs.so=lua-filesystem ?/usr/lib/*/lua/5.3/posix.so=lua-posix
+NEED_lint := luacheck=lua-check
+NEED_bench := $(NEED_cluster)
+NEED = PYTHON=$(PYTHON) .ci/need $(1) $(foreach test,$(NEED_$(1)) $(2),'$(test)')
+GOAL := $(or $(firstword $(MAKECMDGOALS)),demo)
 
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/.installed
-	@$(NEED) crun,runc=crun
-	@PATH="$(CURDIR)/$(BIN):$$PATH:/usr/sbin:/sbin" sh examples/demo.sh
+	@$(call NEED,demo)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 # CI=true makes a missing cluster a failure: tests/py/conftest.py, --require-slurm.
 test: $(VENV)/.tools
-	@$(NEED) crun=crun runc=runc rsync=rsync busybox=busybox-static mmdebstrap=mmdebstrap \
-	  newuidmap=uidmap ip=iproute2 unshare=util-linux
+	@$(call NEED,test)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/py
 
 lint: $(VENV)/.tools
-	@$(NEED) luacheck=lua-check
+	@$(call NEED,lint)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict scrun tests/py
+	$(BIN)/mypy --strict scrun bench tests/py
 	luacheck --quiet luastd examples tests/lua
 
 bench: $(VENV)/.tools
-	@$(NEED) crun=crun mmdebstrap=mmdebstrap newuidmap=uidmap ip=iproute2
+	@$(call NEED,bench)
 	$(BIN)/python -m bench
 
 $(VENV)/.tools: $(VENV)/.installed
@@ -36,7 +46,7 @@ $(VENV)/.tools: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml scrun/launcher
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
 	  "scrun needs Python 3.11 or newer. say which: make PYTHON=python3.12 ...")'
-	@PYTHON=$(PYTHON) .ci/need venv py:ensurepip=python3-venv
+	@[ -x $(BIN)/pip ] || $(call NEED,$(GOAL),py:ensurepip=python3-venv)
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear $(VENV)
 	$(PIP) --editable .
 	@touch $@
