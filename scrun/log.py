@@ -20,7 +20,7 @@ from scrun.errors import ScrunError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG, DEBUG2, DEBUG3, DEBUG4, DEBUG5 = range(10)
 NAMES = (
@@ -52,6 +52,7 @@ class _Log:
         self.verbose = 0
         self.environ: dict[str, int] = {}
         self.conf: dict[str, int] = {}
+        self.script_level = DEBUG
         self.stderr_open = True
         self.levels = {"stderr": QUIET, "file": ERROR, "syslog": QUIET}
         self.explicit_quiet = False
@@ -135,8 +136,13 @@ def configure_globals(given: Mapping[str, object]) -> None:
     )
 
 
-def configure_conf(levels: Mapping[str, str]) -> None:
-    """Add the levels of oci.conf, by its keys: StdIODebug, FileDebug, SyslogDebug (any case)."""
+def configure_conf(levels: Mapping[str, str], flags: Iterable[str] = ()) -> None:
+    """Add the levels of oci.conf, by its keys: StdIODebug, FileDebug, SyslogDebug (any case).
+
+    Args:
+        flags: DebugFlags; of Slurm's (slurm.conf(5)) ``Script`` concerns us, see `script`.
+    """
+    _log.script_level = INFO if "script" in (flag.lower() for flag in flags) else DEBUG
     sinks = {"stdiodebug": "stderr", "filedebug": "file", "syslogdebug": "syslog"}
     for key, value in levels.items():
         sink = sinks.get(key.lower())
@@ -184,6 +190,11 @@ def error(message: str, **fields: object) -> None:
 def warn(message: str) -> None:
     """Log what is odd and goes on nevertheless; where errors go, as Slurm's own warnings."""
     log(ERROR, f"warning: {message}")
+
+
+def script(traceback: str) -> None:
+    """Log a script's traceback: at debug, with DebugFlags=Script of oci.conf at info."""
+    log(_log.script_level, traceback)
 
 
 def tell_user(message: str) -> None:

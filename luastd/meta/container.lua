@@ -34,6 +34,11 @@ function host.load_script() end
 ---@return string? output all that salloc wrote
 function host.allocate(request) end
 
+--- Has srun read options without running anything.
+---@param options string[]
+---@return string? output what it says is wrong with them
+function host.check_step_options(options) end
+
 ---@return string version of the installed Slurm
 function host.slurm_version() end
 

@@ -16,6 +16,24 @@ function M.request(container, caller)
   return job_request.from(caller.environment, caller.config, settings, container.id)
 end
 
+--- Override point: finds out whether the step's own options are right, before there is a job.
+---@param request scrun.job.Request
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function M.check_step(request)
+  if not request.srun[1] then
+    return true
+  end
+  local output = host.check_step_options(request.srun)
+  if not output then
+    return true
+  end
+  local told = job_request.explain_refusal(request, output, host.slurm_version())
+  local reason = output:match('[^\n]+'):gsub('^srun: ', ''):gsub('^error: ', '')
+  return nil, told or 'step refused: ' .. reason, 'BAD_OPTION'
+end
+
 --- Override point: gets the job that the container will run in.
 ---@param request scrun.job.Request
 ---@return integer? job_id
@@ -59,6 +77,10 @@ function M.run(container, caller)
     return nil, errmsg, code
   end
   local ok
+  ok, errmsg, code = M.check_step(request)
+  if not ok then
+    return nil, errmsg, code
+  end
   ok, errmsg, code = host.load_script()
   if not ok then
     return nil, errmsg, code

@@ -76,6 +76,7 @@ class Lifecycle:
             "resolve_command": self._resolve_command,
             "load_script": self._load_script,
             "allocate": self._allocate,
+            "check_step_options": self._check_step_options,
             "slurm_version": self._slurm_version,
             "stage_in": self._stage_in,
             "start_step": self._start_step,
@@ -154,6 +155,12 @@ class Lifecycle:
             _refuse(resume, self._doomed)
             return
         self.backend.allocate(request, done)
+
+    def _check_step_options(self, resume: Resume, options: list[str]) -> None:
+        def done(output: str) -> None:
+            resume(output or None)
+
+        self.backend.check_step_options(options, done)
 
     def _slurm_version(self, resume: Resume) -> None:
         from scrun.host.capture import capture  # for a refusal only

@@ -12,9 +12,9 @@ from scrun.anchor.policy import Policy
 from scrun.anchor.server import VERBS, Server
 from scrun.anchor.stage_host import StageHost
 from scrun.anchor.staging import Staging
-from scrun.cluster.backend import choose_backend, cluster_name, find_slurm_conf, make_backend
+from scrun.cluster.backend import choose_backend, cluster_name, locate_slurm_conf, make_backend
 from scrun.errors import ScrunError
-from scrun.host.directory import take_lock
+from scrun.host.directory import lock_file, take_lock
 from scrun.host.loop import Loop
 from scrun.host.user import Caller
 from scrun.hot.wire import dumps
@@ -58,22 +58,28 @@ class Anchor:
 
     def __init__(self, command: Command, config: Config, directory: str, channel: socket) -> None:
         self.channel = channel
+        self.pid_file = command.options.get("pid_file") and str(command.options["pid_file"])
         self.lock = take_lock(directory)
         self.loop = Loop()
         self.container = container = submitted(command, directory, config, Caller())
         given = command.globals.get("slurm_conf")
-        slurm_conf = find_slurm_conf(str(given) if given else None, container.environment)
+        slurm_conf = locate_slurm_conf(str(given) if given else None, container.environment)
         search = site_search(container.environment, slurm_conf)
         self.policy = Policy(search)
         settings = self.policy.settings()
+        container.pyslurm = settings.pyslurm
+        container.command_timeout_s = settings.command_timeout_s
+        container.backend = choose_backend(settings, slurm_conf)
+        if container.backend == "local" and settings.backend == "auto":
+            log.info(f"{container.id}: no slurm.conf: the container runs on this machine")
+        host = StageHost(container, cluster_name(container.backend, slurm_conf))
+        staging = Staging(self.loop, container, host, search=search, settings=settings)
+        staging.begin()
         oci_conf = read_beside(slurm_conf, log.warn)
         if oci_conf is not None:
-            log.configure_conf(oci_conf.log_levels())
-        name = choose_backend(settings, slurm_conf)
-        if name == "local" and settings.backend == "auto":
-            log.info(f"{container.id}: no slurm.conf: the container runs on this machine")
-        backend = make_backend(
-            name,
+            log.configure_conf(oci_conf.log_levels(), oci_conf.debug_flags)
+        host.backend = backend = make_backend(
+            container.backend,
             settings,
             loop=self.loop,
             container_id=container.id,
@@ -82,11 +88,6 @@ class Anchor:
             oci_conf=oci_conf,
             user=(container.user.name, container.user.uid),
         )
-        container.backend = backend.name
-        container.pyslurm = settings.pyslurm
-        container.command_timeout_s = settings.command_timeout_s
-        host = StageHost(container, backend, cluster_name(name, slurm_conf))
-        staging = Staging(self.loop, container, host, search=search, settings=settings)
         preserved = int(command.options.get("preserve_fds") or 0)
         self.config = config
         self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
@@ -121,6 +122,8 @@ class Anchor:
     def _creator_spoke(self) -> None:
         self.loop.forget(self.channel.fileno())
         said = self.channel.recv(16)
+        if said == b"go" and self.pid_file:
+            lock_file(self.pid_file)  # scrun(1): it "is locked and populated with PID"
         if said != b"go" and self.lifecycle.exit_status is None:  # it failed, or was killed
             self.lifecycle.discard()
 

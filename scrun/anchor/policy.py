@@ -95,7 +95,7 @@ class Policy:
         try:
             ended, results = task.resume(*values)
         except ScriptError as err:
-            log.debug(err.traceback)
+            log.script(err.traceback)
             done(False, str(err), err.code)
             return
         plain = [self._runtime.to_python(value, text=True) for value in results]

@@ -7,7 +7,7 @@ from scrun.anchor.container import recorded
 from scrun.anchor.policy import Policy
 from scrun.anchor.stage_host import StageHost
 from scrun.anchor.staging import Staging
-from scrun.cluster.backend import cluster_name, find_slurm_conf, make_backend
+from scrun.cluster.backend import cluster_name, locate_slurm_conf, make_backend
 from scrun.host.loop import Loop
 from scrun.lua.search import site_search
 from scrun.oci.oci_conf import read_beside
@@ -27,7 +27,7 @@ def stage_out(record: dict[str, Any], directory: str) -> None:
     """
     loop = Loop()
     container = recorded(record, directory)
-    slurm_conf = find_slurm_conf(None, container.environment)
+    slurm_conf = locate_slurm_conf(None, container.environment)
     search = site_search(container.environment, slurm_conf)
     settings = Policy(search).settings()
     backend = make_backend(
@@ -42,9 +42,11 @@ def stage_out(record: dict[str, Any], directory: str) -> None:
     )
     if container.job:
         backend.restore(container.job)
-    host = StageHost(container, backend, cluster_name(container.backend, slurm_conf))
+    host = StageHost(container, cluster_name(container.backend, slurm_conf))
+    host.backend = backend
     staging = Staging(loop, container, host, search=search, settings=settings)
     answers: list[ScrunError | None] = []
+    staging.begin()
     staging.load(answers.append)
     while not answers:
         loop.run_once()

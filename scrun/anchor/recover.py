@@ -89,7 +89,7 @@ def _stage_out(record: dict[str, Any], directory: str) -> None:
         stage_out(record, directory)
     except ScrunError as err:
         if isinstance(err, ScriptError):
-            log.debug(err.traceback)
+            log.script(err.traceback)
         log.error(f"stage out {record['id']}: {err}")
 
 

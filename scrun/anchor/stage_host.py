@@ -30,18 +30,21 @@ class StageHost:
 
     Attributes:
         cluster_name: ``slurm.CLUSTER_NAME``.
+        backend: to be set before the script stages; its chunk may run before.
     """
 
-    def __init__(self, container: Container, backend: Backend, cluster_name: str) -> None:
+    backend: Backend
+
+    def __init__(self, container: Container, cluster_name: str) -> None:
         self.container = container
-        self.backend = backend
         self.cluster_name = cluster_name
         self._process: Process | None = None
 
     def job_entries(self) -> list[bytes]:
         """Return ``job_env``: the job's variables and ours, ``NAME=value`` each."""
         merged = self.container.output_variables() | self.backend.job_variables
-        return [os.fsencode(f"{name}={value}") for name, value in merged.items()]
+        entries = self.backend.allowed([f"{name}={value}" for name, value in merged.items()])
+        return [os.fsencode(entry) for entry in entries]
 
     def allocator_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
         """Run ``/bin/sh -c script`` here."""

@@ -54,10 +54,26 @@ class Staging:
         self._script: SiteScript | None = None
         self._busy = False
         self._stopped: ScrunError | None = None
+        self._loading: list[Done] | None = None  # who waits for the script's chunk, while it runs
+        self._load_error: ScrunError | None = None
+
+    def begin(self) -> None:
+        """Begin to load the script, while this thread goes on; `load` waits for its end."""
+        self._loading = []
+
+        def loaded(error: ScrunError | None) -> None:
+            waiting, self._loading, self._load_error = self._loading, None, error
+            for done in waiting or ():
+                done(error)
+
+        self._on_thread(lambda: self._get_script().load(), loaded)
 
     def load(self, done: Done) -> None:
-        """Run the script's chunk: what is wrong with it is known before there is a job."""
-        self._on_thread(lambda: self._get_script().load(), done)
+        """Hear of the script's chunk: what is wrong with it is known before there is a job."""
+        if self._loading is None:
+            done(self._load_error)
+        else:
+            self._loading.append(done)
 
     def stage_in(self, done: Done) -> None:
         """Run stage_in, as long as the setting ``stage_timeout_s`` allows."""
@@ -185,7 +201,7 @@ class Staging:
                 timer.cancel()
             error = failure[0] if failure else None
             if isinstance(error, ScriptError) and error.traceback:
-                log.debug(error.traceback)
+                log.script(error.traceback)
             # Success counts for nothing when the script's commands were killed under it.
             done(self._stopped or error)
 

@@ -60,7 +60,7 @@ def which(name: str, as_json: bool) -> None:
         answer = {"module": full, "path": found.path, "kind": found.kind, "reason": reason}
         click.echo(json.dumps({**answer, "shadowed": found.shadowed}))
         return
-    click.echo(found.path)
+    click.echo(os.path.realpath(found.path) if found.kind == "shipped" else found.path)
     click.echo(f"  {reason}")
     for path in found.shadowed:
         click.echo(f"  replaces {path}")
@@ -72,7 +72,11 @@ def path(as_json: bool) -> None:
     """Show where the site's script and the modules are looked for."""
     search, reason = find_site()
     site = search.site_dir or ""
-    places = {"script": f"{site}/scrun.lua", "site": f"{site}/scrun.d", "shipped": shipped_dir()}
+    places = {
+        "script": f"{site}/scrun.lua",
+        "site": f"{site}/scrun.d",
+        "shipped": os.path.realpath(shipped_dir()),
+    }
     if as_json:
         click.echo(json.dumps({**places, "reason": reason}))
         return

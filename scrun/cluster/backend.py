@@ -11,6 +11,8 @@ import os
 from scrun.errors import ConfigError
 from scrun.oci.slurm_conf import find_cluster_name
 
+DEFAULT_SLURM_CONF = "/etc/slurm/slurm.conf"
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,11 +60,17 @@ if TYPE_CHECKING:
         def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:
             """Return the command that runs ``argv`` once per node (none given: on all)."""
 
+        def allowed(self, entries: list[str]) -> list[str]:
+            """Return those of the job's ``NAME=value`` that the container may have."""
+
         def finish(self, status: int, done: Callable[[], None]) -> None:
             """End the job, whatever is of it, with ``status`` in its accounting."""
 
         def cancel(self) -> None:
             """End the job, or the wait for it, at once; the callbacks tell."""
+
+        def check_step_options(self, options: Sequence[str], done: Callable[[str], None]) -> None:
+            """Ask whether a step can have these options of srun; ``done`` gets what is wrong."""
 
         def messages(self) -> str:
             """Return what Slurm said of the wish for a job."""
@@ -77,31 +85,30 @@ if TYPE_CHECKING:
             """Take over a job that `record` told of."""
 
 
-def find_slurm_conf(given: str | None, environment: Mapping[str, str]) -> str | None:
-    """Return the slurm.conf in force, None when this machine has none.
+def locate_slurm_conf(given: str | None, environment: Mapping[str, str]) -> str:
+    """Return where slurm.conf is, or would be if this machine had one; oci.conf lies beside it.
 
     Raises:
         ConfigError: ``given`` (the option -f) is not there.
     """
-    if given:
-        path = given if given.startswith("/") else f"{os.getcwd()}/{given}"
-        if not os.path.exists(path):
-            raise ConfigError(f"-f {given}: no such file")
-        return path
-    path = environment.get("SLURM_CONF") or "/etc/slurm/slurm.conf"
-    return path if os.path.exists(path) else None
+    if not given:
+        return environment.get("SLURM_CONF") or DEFAULT_SLURM_CONF
+    path = given if given.startswith("/") else f"{os.getcwd()}/{given}"
+    if not os.path.exists(path):
+        raise ConfigError(f"-f {given}: no such file")
+    return path
 
 
-def choose_backend(settings: Settings, slurm_conf: str | None) -> str:
+def choose_backend(settings: Settings, slurm_conf: str) -> str:
     """Return the name of the backend: as the setting says, ``auto`` by whether Slurm is here."""
     if settings.backend == "auto":
-        return "local" if slurm_conf is None else "slurm"
+        return "slurm" if os.path.exists(slurm_conf) else "local"
     return settings.backend
 
 
-def cluster_name(name: str, slurm_conf: str | None) -> str:
+def cluster_name(name: str, slurm_conf: str) -> str:
     """Return the cluster's name as slurm.conf has it; ``local`` of the local backend."""
-    if name == "local" or slurm_conf is None:
+    if name == "local":
         return "local"
     return find_cluster_name(slurm_conf) or ""
 

@@ -121,6 +121,23 @@ class CommandsBackend:
             return
         self._loop.when_ended(canceller, lambda _: None)
 
+    def check_step_options(self, options: Sequence[str], done: Callable[[str], None]) -> None:
+        """See `Backend.check_step_options`: srun reads them, then tells its version and ends."""
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            argv = [*self._srun(), *options, "--version"]
+            process = spawn(argv, self._environment, stdio=(null, null, writer))
+        except ScrunError as err:
+            os.close(reader)
+            done(str(err))
+            return
+        finally:
+            os.close(null)
+            os.close(writer)
+        self._loop.read_all(reader, lambda data: done(data.decode("utf-8", "replace").strip()))
+        self._loop.when_ended(process, lambda _: None)
+
     def messages(self) -> str:
         """Return what salloc said; for the policy to explain a refusal."""
         return self._holder.messages()
@@ -185,6 +202,10 @@ class CommandsBackend:
             options += [f"--nodes={len(nodes)}", "--ntasks-per-node=1"]
             options.append(f"--nodelist={','.join(nodes)}")
         return [*self._srun(), *options, "--", *argv]
+
+    def allowed(self, entries: list[str]) -> list[str]:
+        """See `Backend.allowed`: all; slurmstepd itself follows EnvExclude of oci.conf."""
+        return entries
 
     def _srun(self) -> list[str]:
         conf = self._oci_conf

@@ -110,6 +110,10 @@ class LocalBackend:
         """See `Backend.remote_argv`: here is the only node."""
         return list(argv)
 
+    def allowed(self, entries: list[str]) -> list[str]:
+        """See `Backend.allowed`: without what EnvExclude of oci.conf matches."""
+        return entries if self._oci_conf is None else self._oci_conf.filter_env(entries)
+
     def finish(self, status: int, done: Callable[[], None]) -> None:
         """See `Backend.finish`: removes what the runtime still has."""
         self._end_guard()
@@ -125,6 +129,10 @@ class LocalBackend:
         if self._started and not self._over:
             killer = spawn_quietly(self._kill_command(9), self._environment)
             self._loop.when_ended(killer, lambda _: None)
+
+    def check_step_options(self, options: Sequence[str], done: Callable[[str], None]) -> None:
+        """See `Backend.check_step_options`: nobody reads them here."""
+        done("")
 
     def messages(self) -> str:
         """Return nothing: nobody was asked."""

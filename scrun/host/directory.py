@@ -74,6 +74,15 @@ def take_lock(path: str, name: str = "lock") -> int | None:
     return fd
 
 
+def lock_file(path: str) -> None:
+    """Keep a lock on a file until this process ends, if it is there and nobody else has one."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # not closed: that would let the lock go
+        posix.lockf(fd, posix.F_TLOCK, 0)
+    except OSError:
+        return
+
+
 def remove_tree(path: str) -> None:
     """Remove a directory and all below it; symbolic links are removed, never followed."""
     _empty(path, None)

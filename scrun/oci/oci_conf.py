@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FILE_NAME = "oci.conf"
-DEFAULT_DIRECTORY = "/etc/slurm"
 LEVELS = (
     *("quiet", "fatal", "error", "info", "verbose"),
     *("debug", "debug2", "debug3", "debug4", "debug5"),
@@ -136,10 +135,9 @@ class OciConf:
         return [entry for entry in env if not pattern.search(entry)]
 
 
-def read_beside(slurm_conf: str | None, warn: Callable[[str], None]) -> OciConf | None:
-    """Read the oci.conf beside slurm.conf (None: in /etc/slurm), as `read_oci_conf` does."""
-    directory = slurm_conf.rpartition("/")[0] if slurm_conf else DEFAULT_DIRECTORY
-    return read_oci_conf(f"{directory}/{FILE_NAME}", warn)
+def read_beside(slurm_conf: str, warn: Callable[[str], None]) -> OciConf | None:
+    """Read the oci.conf in the directory of slurm.conf, as `read_oci_conf` does."""
+    return read_oci_conf(f"{slurm_conf.rpartition('/')[0]}/{FILE_NAME}", warn)
 
 
 def read_oci_conf(path: str, warn: Callable[[str], None]) -> OciConf | None:

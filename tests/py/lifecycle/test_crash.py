@@ -383,6 +383,38 @@ def test_a_refused_job_is_told_in_slurms_words(
 
 
 @pytest.mark.slurm
+def test_what_srun_refuses_is_told_before_there_is_a_job(slurm: ClusterRuntime) -> None:
+    """Options of the step are read by srun first: its reason in one line, and nothing left."""
+    bundle = slurm.make_bundle("true")
+    process = slurm.popen(
+        slurm.argv("create", "-b", bundle.path, "web"),
+        env={"SCRUN_SLURMD_DEBUG": "1"},
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    text = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 1 and text.count("\n") == 1
+    assert "create web: step refused: Use of --slurmd-debug is allowed only for root" in text
+
+
+@pytest.mark.slurm
+def test_options_of_the_step_arrive(slurm: ClusterRuntime) -> None:
+    """SCRUN_LABELIO labels the output as srun --label does; a flag is on when it is 1."""
+    bundle = slurm.make_bundle("echo out")
+    create = slurm.popen(
+        slurm.argv("create", "-b", bundle.path, "web"),
+        env={"SCRUN_LABELIO": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=(bundle.outside / "stdout").open("wb"),
+    )
+    assert create.wait(60) == 0
+    assert slurm("start", "web").returncode == 0
+    slurm.wait_status("web", "stopped")
+    assert bundle.read("stdout") == "0: out\n"
+    assert slurm("delete", "web").returncode == 0
+
+
+@pytest.mark.slurm
 def test_many_lifecycles_at_once(slurm: ClusterRuntime) -> None:
     """Sixteen containers side by side all succeed."""
     bundles = [slurm.make_bundle(f"exit {number}") for number in range(16)]

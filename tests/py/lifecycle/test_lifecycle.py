@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -216,6 +217,33 @@ def test_broken_bundles_are_refused(runtime: Runtime, damage: str, reason: str) 
     entry = json.loads(runtime.outside(log).read_text())
     assert entry["level"] == "error" and reason in entry["msg"]
     runtime.outside(log).unlink()
+
+
+def test_a_terminal_is_refused_for_now(runtime: Runtime) -> None:
+    """A container that asks for a terminal gets a clear no instead of a hanging engine."""
+    bundle = runtime.make_bundle("exit 0")
+    bundle.edit(lambda config: config["process"].update(terminal=True))
+    answer = runtime("create", "-b", bundle.path, "web")
+    assert answer.returncode == 1 and answer.stderr.count("\n") == 1
+    assert "terminal are not supported yet" in answer.stderr
+
+
+def test_the_pid_file_is_locked_by_the_anchor(runtime: Runtime) -> None:
+    """scrun(1), --pid-file: "the file to lock and populate with process ID"."""
+    bundle = runtime.make_bundle("exit 0")
+    runtime.create("web", bundle)
+
+    def locked() -> bool:
+        with (bundle.outside / "pid").open("r+") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+
+    runtime.wait_until(locked, "the anchor has the lock")
+    assert runtime("delete", "web").returncode == 0
+    assert not locked()
 
 
 def test_streams_arrive_whole_and_apart(runtime: Runtime) -> None:
