@@ -123,20 +123,16 @@ class CommandsBackend:
 
     def check_step_options(self, options: Sequence[str], done: Callable[[str], None]) -> None:
         """See `Backend.check_step_options`: srun reads them, then tells its version and ends."""
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        argv = [*self._srun(), *options, "--version"]
         try:
-            argv = [*self._srun(), *options, "--version"]
-            process = spawn(argv, self._environment, stdio=(null, null, writer))
+            self._loop.capture(
+                argv,
+                self._environment,
+                lambda data: done(data.decode("utf-8", "replace").strip()),
+                stderr=True,
+            )
         except ScrunError as err:
-            os.close(reader)
             done(str(err))
-            return
-        finally:
-            os.close(null)
-            os.close(writer)
-        self._loop.read_all(reader, lambda data: done(data.decode("utf-8", "replace").strip()))
-        self._loop.when_ended(process, lambda _: None)
 
     def messages(self) -> str:
         """Return what salloc said; for the policy to explain a refusal."""

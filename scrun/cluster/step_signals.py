@@ -6,13 +6,10 @@ node's runtime is told, by RunTimeKill of oci.conf, through the container's cont
 
 from __future__ import annotations
 
-import os
-
 from scrun import log
 from scrun.cluster.control import ControlStep
 from scrun.cluster.runtime_commands import node_command, with_signal
 from scrun.errors import ClusterError, ScrunError
-from scrun.host.process import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,21 +162,11 @@ class StepSignals:
         if self.step_id is not None or self._looking or self._over:
             return
         self._looking = True
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         argv = ["squeue", "--noheader", "--all", "--steps", "--jobs", str(self._job_id)]
         try:
-            stdio = (null, writer, null)
-            listing = spawn([*argv, "--format", "%i %j"], self._environment, stdio=stdio)
+            self._loop.capture([*argv, "--format", "%i %j"], self._environment, self._listed)
         except ScrunError as err:
-            log.debug(f"{self._name}: {err}")
-            os.close(reader)
-            return  # who waits hears of it by the time limit
-        finally:
-            os.close(null)
-            os.close(writer)
-        self._loop.read_all(reader, self._listed)
-        self._loop.when_ended(listing, lambda _: None)
+            log.debug(f"{self._name}: {err}")  # who waits hears of it by the time limit
 
     def _listed(self, data: bytes) -> None:
         self._looking = False

@@ -10,10 +10,12 @@ import os
 import select
 from time import monotonic
 
+from scrun.host.process import spawn
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from scrun.host.process import Process
 else:
@@ -79,6 +81,33 @@ class Loop:
             callback(b"".join(parts))
 
         self.watch(fd, readable)
+
+    def capture(
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        callback: Callable[[bytes], None],
+        *,
+        stderr: bool = False,
+    ) -> None:
+        """Run ``argv`` and call ``callback`` with its stdout (or stderr) when it has ended.
+
+        Raises:
+            HostError: it cannot be run.
+        """
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            stdio = (null, null, writer) if stderr else (null, writer, null)
+            process = spawn(argv, environment, stdio=stdio)
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(null)
+            os.close(writer)
+        self.read_all(reader, callback)
+        self.when_ended(process, lambda _: None)
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call ``callback`` once, in ``seconds``."""

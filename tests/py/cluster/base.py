@@ -162,6 +162,14 @@ class Cluster(abc.ABC):
             preexec_fn=lambda: os.fchown(0, uid, -1),  # as login does: reopening works
         )
 
+    def name_of(self, user: str) -> str:
+        """Return the name that Slurm knows a user by."""
+        return user
+
+    def home(self, user: str) -> str:
+        """Return a user's home directory inside."""
+        return "/root" if user == "root" else f"/home/{user}"
+
     def uid(self, user: str) -> int:
         """Return the number of a user inside."""
         for line in self.root_path("/etc/passwd").read_text().splitlines():

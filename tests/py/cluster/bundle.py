@@ -1,7 +1,10 @@
 """The smallest OCI bundle that ``srun --container`` and crun accept from a user."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from tests.py.cluster.base import Cluster
@@ -26,8 +29,23 @@ def write_bundle(
     """
     text = json.dumps(_config(args, env, cluster.uid(owner)))
     cluster.write_file(f"{path}/config.json", text, owner=owner)
-    cluster.run(["cp", "-a", "-T", BUSY_ROOTFS, f"{path}/rootfs"], user=owner, check=True)
+    if cluster.root_path(BUSY_ROOTFS).exists():
+        cluster.run(["cp", "-a", "-T", BUSY_ROOTFS, f"{path}/rootfs"], user=owner, check=True)
+    else:  # an existing cluster: made of the busybox of this host
+        _fill_rootfs(cluster.root_path(f"{path}/rootfs"))
     return path
+
+
+def _fill_rootfs(rootfs: Path) -> None:
+    busybox = shutil.which("busybox")
+    assert busybox, "busybox is not installed (Debian: busybox-static)"
+    for name in ("bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "var"):
+        (rootfs / name).mkdir(parents=True)
+    shutil.copy(busybox, rootfs / "bin/busybox")
+    listed = subprocess.run([busybox, "--list"], check=True, capture_output=True, text=True)
+    for applet in listed.stdout.split():
+        if applet != "busybox":
+            (rootfs / "bin" / applet).symlink_to("busybox")
 
 
 def _config(args: Sequence[str], env: Sequence[str], uid: int) -> dict[str, Any]:

@@ -68,6 +68,16 @@ class ExistingCluster(Cluster):
         self._require_caller(user)
         return os.getuid()
 
+    def name_of(self, user: str) -> str:
+        """See ``Cluster.name_of``."""
+        self._require_caller(user)
+        return getpass.getuser()
+
+    def home(self, user: str) -> str:
+        """See ``Cluster.home``."""
+        self._require_caller(user)
+        return str(Path.home())
+
     def root_path(self, path: str) -> Path:
         """See ``Cluster.root_path``: the same path."""
         return Path(path)

@@ -23,6 +23,7 @@ from tests.py.cluster.sandboxed import SandboxCluster
 CHECKOUT = Path(__file__).resolve().parents[3]
 NOT_PACKAGED = ("tests/", "docs/", "bench/", "examples/", ".ci/")
 GLIBC_MINORS = (41, 40, 39, 38, 37, 36, 35, 34, 28, 27, 26, 24, 17, 12, 5)
+KEPT_WHEELS = 8
 INSTALL_TIMEOUT_S = 120
 STAMP = f"{VENV}/installed"
 WHEELS_INSIDE = "/run/wheels"
@@ -65,7 +66,15 @@ def build_wheel() -> Path:
     if not final.exists():
         command = ["wheel", "--quiet", "--no-deps", "--wheel-dir", "{}", str(CHECKOUT)]
         _fill(final, command, "build the wheel")
+        _forget_old_wheels(final.parent)
     return next(final.glob("*.whl"))
+
+
+def _forget_old_wheels(directory: Path) -> None:
+    """Keep the newest few: every change of the checkout makes another."""
+    wheels = sorted(directory.glob("scrun-*"), key=lambda path: path.stat().st_mtime)
+    for path in wheels[:-KEPT_WHEELS]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def download_dependencies(python: str) -> Path:

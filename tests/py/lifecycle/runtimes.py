@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.py.cluster.base import Cluster
+from tests.py.cluster.base import Cluster, Job
 from tests.py.cluster.bundle import write_bundle
 
 CHECKOUT = Path(__file__).resolve().parents[3]
@@ -255,7 +255,7 @@ class ClusterRuntime(Runtime):
     def __init__(self, cluster: Cluster, backend: str) -> None:
         self.cluster = cluster
         self.name = backend
-        self.home = f"/home/alice/lifecycle-{next(NUMBERS)}"
+        self.home = f"{cluster.home('alice')}/lifecycle-{os.getpid()}-{next(NUMBERS)}"
         self.root = f"{self.home}/root"
         self._environment: dict[str, str | None] = {}
         cluster.write_file(f"{self.home}/.keep", "", owner="alice")
@@ -303,11 +303,16 @@ class ClusterRuntime(Runtime):
             self.cluster.override(name.removeprefix("scrun.d/"), text)
         return f"{self.cluster.site_dir()}/{name}"
 
+    def jobs(self) -> list[Job]:
+        """Return the user's jobs."""
+        name = self.cluster.name_of("alice")
+        return [job for job in self.cluster.jobs() if job.user == name]
+
     def leftovers(self) -> list[str]:
         """See `Runtime.leftovers`."""
         root = self.outside(self.root)
         found = [str(path) for path in root.glob("*")]
         found += [str(path) for path in self.outside(self.home).glob("bundle-*/.scrun-*")]
-        found += [f"job {job.job_id}" for job in self.cluster.jobs() if job.user == "alice"]
+        found += [f"job {job.job_id}" for job in self.jobs()]
         found += [p.command for p in self.cluster.processes("scrun|salloc|srun|crun") if p.uid]
         return found

@@ -25,4 +25,4 @@ def test_the_manuals_example(slurm: ClusterRuntime, dialect: str) -> None:
     assert int(bundle.read("stdout")) > 0, bundle.read("stderr")
     assert (bundle.outside / "rootfs/root/file").read_text() == "new\n"
     assert slurm("delete", "web").returncode == 0
-    assert not list(slurm.outside("/run/user/1000").glob("slurm/scrun/*"))
+    assert not list(slurm.outside(f"/run/user/{slurm.cluster.uid('alice')}").glob("slurm/scrun/*"))
