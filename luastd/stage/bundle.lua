@@ -55,6 +55,20 @@ function M.adapt(config, ctx)
   return env.merge(config, ctx.job_env or {}, wanted)
 end
 
+--- Points a config at its staged root file system, and tells its process where it runs: of the
+--- job's variables these two were made before (scrun(1), OUTPUT ENVIRONMENT VARIABLES).
+---@param config oci.Config
+---@param ctx scrun.stage.Context
+---@param directory string the staged bundle, as the nodes see it
+---@param rootfs string likewise
+---@return oci.Config the same, changed in place
+function M.place(config, ctx, directory, rootfs)
+  root.set_path(config, rootfs)
+  local wanted = env.filter(ctx.settings.env_keep or {}, ctx.settings.env_drop)
+  local names = { 'SCRUN_BUNDLE=' .. directory, 'SCRUN_ROOTFS_PATH=' .. rootfs }
+  return env.merge(config, names, wanted)
+end
+
 ---@param source string
 ---@param target string
 ---@return true? ok

@@ -7,7 +7,6 @@
 local bundle = require 'scrun.stage.bundle'
 local host = require 'host'
 local place = require 'scrun.stage.place'
-local root = require 'scrun.oci.root'
 
 ---@class scrun.stage.rsync
 local M = {}
@@ -223,7 +222,7 @@ function M.stage_in(ctx)
     return nil, errmsg, code
   end
   bundle.adapt(config, ctx)
-  root.set_path(config, directory .. '/rootfs')
+  bundle.place(config, ctx, directory, directory .. '/rootfs')
   local fill = on_nodes(ctx) and M.fill_nodes or M.fill_shared
   local ok
   ok, errmsg, code = bundle.attempt(function()

@@ -6,7 +6,6 @@ local binds = require 'scrun.oci.binds'
 local bundle = require 'scrun.stage.bundle'
 local host = require 'host'
 local place = require 'scrun.stage.place'
-local root = require 'scrun.oci.root'
 
 ---@class scrun.stage.shared
 local M = {}
@@ -85,7 +84,7 @@ function M.fill(ctx, config, rootfs, directory)
     end
   end
   bundle.adapt(config, ctx)
-  root.set_path(config, rootfs)
+  bundle.place(config, ctx, directory, rootfs)
   if ctx.backend == 'slurm' then
     ok, errmsg, code = bundle.carry(config, ctx, directory)
     if not ok then

@@ -36,10 +36,14 @@ describe('stage.shared with real files', function()
   it("gives the container the job's variables, without credentials and HOME", function()
     ctx.settings = require 'luastd.settings'
     shared.stage_in(ctx)
-    assert.same(
-      { 'PATH=/bin', 'TERM=xterm', 'SLURM_JOB_ID=7' },
-      bundles.config(said.bundle).process.env
-    )
+    local config = bundles.config(said.bundle)
+    assert.same({
+      'PATH=/bin',
+      'TERM=xterm',
+      'SLURM_JOB_ID=7',
+      'SCRUN_BUNDLE=' .. said.bundle, -- where it is now, not where it was submitted
+      'SCRUN_ROOTFS_PATH=' .. config.root.path,
+    }, config.process.env)
   end)
 
   it("carries the engine's files along and leaves the user's binds in place", function()

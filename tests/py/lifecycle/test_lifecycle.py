@@ -271,11 +271,13 @@ def test_a_failing_step_says_nothing_of_its_own(runtime: Runtime) -> None:
 
 def test_the_job_is_in_the_environment(runtime: Runtime) -> None:
     """The process gets SLURM_JOB_ID and our SCRUN_* variables (scrun(1), OUTPUT)."""
-    bundle = runtime.run("web", "echo $SLURM_JOB_ID $SCRUN_CONTAINER_ID $SCRUN_SUBMISSION_BUNDLE")
+    names = "$SLURM_JOB_ID $SCRUN_CONTAINER_ID $SCRUN_SUBMISSION_BUNDLE $SCRUN_BUNDLE"
+    bundle = runtime.run("web", f"echo {names}")
     runtime.wait_status("web", "stopped")
-    job_id, container, submitted = bundle.read("stdout").split()
+    job_id, container, submitted, staged = bundle.read("stdout").split()
     assert int(job_id) > 0
     assert (container, submitted) == ("web", bundle.path)
+    assert staged != submitted  # of the stager, which has set another bundle
     assert runtime("delete", "web").returncode == 0
 
 
