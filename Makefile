@@ -10,7 +10,7 @@ ONE_RUNTIME := crun,runc=crun
 NEED_demo := $(if $(wildcard /sys/fs/cgroup/unified/cgroup.procs),runc=runc,$(ONE_RUNTIME))
 NEED_cluster := crun=crun mmdebstrap=mmdebstrap newuidmap=uidmap ip=iproute2 mount=mount \
   unshare=util-linux
-NEED_test := $(NEED_cluster) runc=runc rsync=rsync busybox=busybox-static \
+NEED_test := $(NEED_cluster) runc=runc rsync=rsync busybox=busybox-static pgrep=procps \
   ?/usr/lib/*/lua/5.4/lfs.so=lua-filesystem ?/usr/lib/*/lua/5.3/posix.so=lua-posix
 NEED_lint := luacheck=lua-check
 NEED_bench := $(NEED_cluster)
