@@ -55,7 +55,7 @@ def test_a_site_that_brings_nothing_back(podman: Podman) -> None:
     podman.cluster.run(make, user="root", check=True)
     podman.text("create", "--name", "web", "busy", "sh", "-c", "echo $SLURM_CONTAINER >/home/file")
     podman.text("start", "--attach", "web")
-    assert b"could not find" in podman("cp", "web:/home/file", "-").stderr
+    assert b"could not be found" in podman("cp", "web:/home/file", "-").stderr
     assert podman.cluster.run(["ls", "/scratch/alice/scrun"], check=True).stdout == b""
     podman.text("rm", "web")
 
