@@ -21,7 +21,7 @@ ADMIN = Page("docs/admin.md")
 LINK_TO_SCRUN = "/usr/local/bin/scrun"
 PAGE_VENV = "/opt/page"  # the page's own installation: /opt/scrun is the other tests'
 WHEELS = "/run/wheels"  # where package.install has put ours and what it depends on
-USERS_OWN = "/home/alice/.config/containers"
+USERS_OWN = [f"/home/alice/.config/containers/{name}.conf" for name in ("containers", "storage")]
 FILES_OF_USERS = ("/home/alice/",)
 VARIES = re.compile(r"…|(?<=the node) ")  # "the node {why}"
 ENVIRONMENT = {
@@ -85,15 +85,17 @@ def reader(scrun_cluster: Cluster) -> Iterator[Reader]:
         pytest.skip("the page changes /etc: not on a cluster that is not ours")
     package.install(scrun_cluster)
     ours = Reader(scrun_cluster)
-    own, aside = scrun_cluster.root_path(USERS_OWN), scrun_cluster.root_path(f"{USERS_OWN}.aside")
-    own.rename(aside)
+    own = {path: scrun_cluster.root_path(path).read_text() for path in USERS_OWN}
+    for path in own:
+        scrun_cluster.root_path(path).unlink()
     try:
         yield ours
     finally:
         # The user's podman must still find our runtime when it removes what a failure left.
         scrun_cluster.run(["podman", "rm", "--all", "--force", "--time", "0"], env=ENVIRONMENT)
         ours.undo()
-        aside.rename(own)
+        for path, text in own.items():
+            scrun_cluster.write_file(path, text, owner="alice")
 
 
 @pytest.mark.slurm
