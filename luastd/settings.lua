@@ -84,7 +84,16 @@ return {
   rsync_exclude = { '/dev/*', '/proc/*', '/sys/*' },
 
   --- Stager `rsync` with `nodes`: how rsync reaches a node; the node's name is appended.
-  rsync_shell = { 'srun', '--quiet', '--overlap', '--nodes=1', '--ntasks=1', '--nodelist' },
+  --- Unbuffered, since srun else hands on whole lines only, and rsync's talk has none.
+  rsync_shell = {
+    'srun',
+    '--quiet',
+    '--unbuffered',
+    '--overlap',
+    '--nodes=1',
+    '--ntasks=1',
+    '--nodelist',
+  },
 
   --- Stager `rsync`: bring changes in the root file system back to the engine's copy.
   rsync_back = true,

@@ -192,6 +192,15 @@ def warn(message: str) -> None:
     log(ERROR, f"warning: {message}")
 
 
+def bug(err: BaseException, where: str) -> None:
+    """Log an error that is our own mistake, its traceback at debug."""
+    error(f"{where}: {type(err).__name__}: {err}")
+    if is_enabled(DEBUG):
+        from traceback import format_exception  # rare
+
+        debug("".join(format_exception(err)))
+
+
 def script(traceback: str) -> None:
     """Log a script's traceback: at debug, with DebugFlags=Script of oci.conf at info."""
     log(_log.script_level, traceback)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ENGINES_OWN = ("_OCI_SYNCPIPE", "_OCI_STARTPIPE", "_OCI_ATTACHPIPE", "NOTIFY_SOCKET", "LISTEN_FDS")
 
 
+MOST_BYTES = 65536
+
+
 class Container:
     """A container's facts; `publish` writes them to its directory.
 
@@ -202,5 +205,15 @@ def _lasting_variables(
         variables["SCRUN_LOG_FILE"] = join_path(os.getcwd(), str(log_file))
         variables["SCRUN_LOG_FORMAT"] = str(command.globals.get("log_format") or "text")
     for name, value in config.annotations.items():
-        variables[f"SCRUN_ANNOTATION_{name}"] = value
+        if _fits_environment(name, value):
+            variables[f"SCRUN_ANNOTATION_{name}"] = value
     return variables
+
+
+def _fits_environment(name: str, value: str) -> bool:
+    """Tell whether an annotation can be a variable: execve(2) takes 128 KiB a piece, and no NUL."""
+    try:
+        size = len(os.fsencode(name)) + len(os.fsencode(value))
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return size < MOST_BYTES and "=" not in name and "\0" not in name + value

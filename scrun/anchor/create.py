@@ -49,15 +49,21 @@ def run(command: Command) -> int:
     container_id = command.operands[0]
     check_container_id(container_id)
     root = choose_root(command.globals.get("root"))
-    config = read_config(str(command.options.get("bundle") or "."))
+    given = command.options.get("config")
+    config = read_config(str(command.options.get("bundle") or "."), str(given) if given else None)
     _check_options(command, config)
     directory = make_directory(root, container_id)
+    # Until the anchor has answered, verbs that find nobody alive here are to wait.
+    recovery = take_lock(directory, "recovery")
     try:
         return _create(command, config, directory)
     except Interrupted as signal:
         _signal.signal(signal.number, _signal.SIG_DFL)
         os.kill(os.getpid(), signal.number)
         return 128 + signal.number  # not reached
+    finally:
+        if recovery is not None:
+            os.close(recovery)
 
 
 def _create(command: Command, config: Config, directory: str) -> int:
@@ -117,15 +123,10 @@ def _wait(channel: socket, container_id: str) -> None:
 
 def _remove_remains(directory: str) -> None:
     """Remove what an anchor has left that could not begin, or died."""
-    if not os.path.isdir(directory):
-        return
-    lock = take_lock(directory, "recovery")
-    if lock is None:
-        return  # somebody recovers it already
-    from scrun.anchor.recover import recover  # rare
+    if os.path.isdir(directory):
+        from scrun.anchor.recover import recover  # rare
 
-    recover(directory, remove=True)
-    os.close(lock)
+        recover(directory, remove=True)
 
 
 def _write_pid_file(path: str, pid: int) -> None:

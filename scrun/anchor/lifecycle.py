@@ -184,19 +184,23 @@ class Lifecycle:
     # The step.
 
     def _start_step(self, resume: Resume, argv: list[str]) -> None:
+        container = self.container
+        if self._ending or self._doomed is not None:
+            text = f'cannot start container "{container.id}": it is ending'
+            resume(None, text, "BAD_STATE")
+            return
         try:
+            container.become(RUNNING)  # first: what cannot be written down is not begun
             self._step = self.backend.start(
-                self.container.bundle,
-                argv,
-                self.container.output_variables(),
-                self.preserved,
+                container.bundle, argv, container.output_variables(), self.preserved
             )
         except ScrunError as err:
+            container.status = CREATED
+            container.publish()
             _refuse(resume, err)
             return
         self._stderr = _let_go_of_stdio(self.preserved)
-        log.info(f"{self.container.id}: started in job {self.container.job_id}")
-        self.container.become(RUNNING)
+        log.info(f"{container.id}: started in job {container.job_id}")
         self.loop.when_ended(self._step, self._step_ended)
         resume(True)
 
@@ -228,7 +232,15 @@ class Lifecycle:
     # The end.
 
     def _step_ended(self, status: int) -> None:
+        assert self._step is not None
         self.backend.ended()
+        if self._step.was_killed:  # the container may live on: nobody has told of its end
+            log.error(f"{self.container.id}: what ran the container was killed")
+            self.backend.settle(lambda: self._step_over(status))
+        else:
+            self._step_over(status)
+
+    def _step_over(self, status: int) -> None:
         log.info(f"{self.container.id}: ended with status {status}")
         for line in self.backend.step_messages() if status else ():
             log.error(f"{self.container.id}: {line}")

@@ -47,7 +47,7 @@ def serve(command: Command, config: Config, directory: str, channel: socket) -> 
     except ScrunError as err:
         _tell(channel, False, str(err), err.code)
     except BaseException as err:  # the border of a process: nobody above would see it
-        _log_bug(err)
+        log.bug(err, "anchor")
         _tell(channel, False, f"internal error: {type(err).__name__}: {err}", "BUG")
     finally:
         posix._exit(status)
@@ -147,11 +147,3 @@ def _close_inherited(channel: int, preserved: int) -> None:
                 os.close(fd)
             except OSError:
                 continue  # the listing's own
-
-
-def _log_bug(err: BaseException) -> None:
-    log.error(f"anchor: {type(err).__name__}: {err}")
-    if log.is_enabled(log.DEBUG):
-        from traceback import format_exception
-
-        log.debug("".join(format_exception(err)))

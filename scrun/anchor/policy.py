@@ -105,7 +105,18 @@ class Policy:
             return
         name, *arguments = plain
 
-        def resume(*answers: object) -> None:
-            self._step(task, answers, done)
+        answered = False
 
-        self._primitives[str(name)](resume, *arguments)
+        def resume(*answers: object) -> None:
+            nonlocal answered
+            if not answered:
+                answered = True
+                self._step(task, answers, done)
+
+        try:
+            self._primitives[str(name)](resume, *arguments)
+        except ScrunError as err:
+            resume(None, str(err), err.code)
+        except Exception as err:  # the verb fails; the container and its anchor live on
+            log.bug(err, f"host.{name}")
+            resume(None, f"internal error: {type(err).__name__}: {err}", "BUG")

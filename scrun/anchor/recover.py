@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 
 from scrun import log
-from scrun.cluster.recovery import end_job
+from scrun.cluster.recovery import end_job, end_unrecorded_job
 from scrun.errors import ScriptError, ScrunError, StateError
-from scrun.host.directory import read_record, remove_tree, take_lock, write_file
+from scrun.host.directory import is_locked, read_record, remove_tree, take_lock, write_file
 from scrun.hot.root import choose_root
 from scrun.oci.state import CREATING, STOPPED, document
 
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
     from scrun.hot.parse import Command
 
+KNOWN = frozenset(
+    (
+        *("lock", "recovery", "released", "anchor.sock", "salloc.log", "srun.log", "bundle"),
+        *("record.cbor", "record.cbor.new", "state.json", "state.json.new", "runtime"),
+        *("stage-directory", "stage-partial"),
+    )
+)
 WAIT_S = 0.05
 WAITS = 1200  # another verb has a minute to finish the same recovery
 
@@ -29,14 +36,20 @@ def run(command: Command) -> int:
     """Recover the container that ``command`` names, then carry the command out.
 
     Raises:
-        ScrunError: the job cannot be ended now; the container stays as it is, to be tried again.
+        ScrunError: there is no such container, or its job cannot be ended now; then all stays as
+            it is, to be tried again.
     """
     container_id = command.operands[0]
     directory = f"{choose_root(command.globals.get('root'))}/{container_id}"
+    if not os.path.lexists(f"{directory}/lock"):  # nobody's, or some other program's directory
+        if command.verb == "delete" and command.options.get("force"):
+            return 0
+        raise StateError(f'container "{container_id}" does not exist', code="NOT_FOUND")
     lock = _wait_for_lock(directory, container_id)
     if lock is not None:
         try:
-            if not os.path.exists(f"{directory}/released"):
+            # Looked at under the lock: it may have been finished, or be another container by now.
+            if not is_locked(directory) and not os.path.exists(f"{directory}/released"):
                 recover(directory)
         finally:
             os.close(lock)
@@ -55,13 +68,16 @@ def recover(directory: str, *, remove: bool = False) -> None:
     """
     record = read_record(directory)
     name = os.path.basename(directory)
-    if record:
-        log.info(f"{name}: its anchor died: finishing job {record['job'].get('job_id', 0)}")
-        # The job's end first: what still runs would go on writing to what is staged out.
-        end_job(record, directory)
-        if record["staged"] or record["status"] == CREATING:
-            _stage_out(record, directory)
-    if remove or not record or record["status"] == CREATING:
+    if not record:  # it died before it wrote one, or could not write it whole
+        end_unrecorded_job(directory, os.environ)
+        _remove_known(directory)
+        return
+    log.info(f"{name}: its anchor died: finishing job {record['job'].get('job_id', 0)}")
+    # The job's end first: what still runs would go on writing to what is staged out.
+    end_job(record, directory)
+    if record["staged"] or record["status"] == CREATING:
+        _stage_out(record, directory)
+    if remove or record["status"] == CREATING:
         remove_tree(directory)
         return
     text = document(
@@ -76,6 +92,21 @@ def recover(directory: str, *, remove: bool = False) -> None:
     )
     write_file(f"{directory}/state.json", text.encode("utf-8", "surrogateescape"))
     write_file(f"{directory}/released", b"")
+
+
+def _remove_known(directory: str) -> None:
+    """Remove a directory without a record, if it holds nothing but what an anchor makes.
+
+    Raises:
+        StateError: it holds more: it may be anybody's, and stays as it is.
+    """
+    strangers = set(os.listdir(directory)) - KNOWN
+    if strangers:
+        raise StateError(
+            f"{directory} has no record, and {sorted(strangers)[0]} in it is not ours",
+            hint="look at it, and remove it by hand",
+        )
+    remove_tree(directory)
 
 
 def _stage_out(record: dict[str, Any], directory: str) -> None:

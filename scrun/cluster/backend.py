@@ -57,6 +57,9 @@ if TYPE_CHECKING:
         def ended(self) -> None:
             """Hear that the step has ended: what is still to be delivered is void."""
 
+        def settle(self, done: Callable[[], None]) -> None:
+            """End the container's process after its step was torn away from us; ``done`` then."""
+
         def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:
             """Return the command that runs ``argv`` once per node (none given: on all)."""
 
@@ -64,7 +67,10 @@ if TYPE_CHECKING:
             """Return those of the job's ``NAME=value`` that the container may have."""
 
         def finish(self, status: int, done: Callable[[], None]) -> None:
-            """End the job, whatever is of it, with ``status`` in its accounting."""
+            """End the job, whatever is of it, with ``status`` in its accounting.
+
+            ``done`` when it is over, however long Slurm cannot be reached.
+            """
 
         def cancel(self) -> None:
             """End the job, or the wait for it, at once; the callbacks tell."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # srun's options by the caller's environment that would lead the container's stdio elsewhere.
 STDIO_OPTIONS = ("SLURM_STDINMODE", "SLURM_STDOUTMODE", "SLURM_STDERRMODE", "SLURM_OPEN_MODE")
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
+LONGEST_WAIT_S = 10.0  # between two questions whether a job is over
 STDERR_PATH = "/proc/self/fd/3"
 
 
@@ -92,34 +93,82 @@ class CommandsBackend:
 
     def finish(self, status: int, done: Callable[[], None]) -> None:
         """See `Backend.finish`; an adopted job goes on."""
-        if self._holder.process is None:
-            done()
+        if self.adopted or not self._holder.has_job:
+            self._holder.finish(status, done)
             return
-        timer = self._loop.call_later(END_GRACE_S, self.cancel)
 
         def gone() -> None:
             timer.cancel()
-            done()
+            if self._holder.has_relinquished():
+                done()
+            else:  # it was killed, or slurmctld did not answer it
+                self._end_target(str(self.job_id), done)
 
+        timer = self._loop.call_later(END_GRACE_S, self.cancel)
         self._holder.finish(status, gone)
+
+    def settle(self, done: Callable[[], None]) -> None:
+        """See `Backend.settle`: cancels the step, and waits until Slurm lists it no more."""
+
+        def found(step_id: str | None) -> None:
+            if step_id is None:
+                done()
+            else:
+                self._end_target(f"{self.job_id}.{step_id}", done)
+
+        assert self._signals is not None, "only what was started can be torn away"
+        self._signals.find_step(found)
 
     def cancel(self) -> None:
         """See `Backend.cancel`; of an adopted job only our own step ends."""
-        if not self.job_id:
+        if self.job_id:
+            self._cancel_until_over(lambda: None)
+        else:
             self._holder.withdraw()
-            return
+
+    def _cancel_until_over(self, done: Callable[[], None]) -> None:
         target = str(self.job_id)
         if self.adopted:
             if self._signals is None or self._signals.step_id is None:
                 return
             target += f".{self._signals.step_id}"
+        self._end_target(target, done)
+
+    def _scancel(self, target: str, done: Callable[[], None]) -> None:
         log.debug(f"{self._container_id}: run scancel {target}")
         try:
             canceller = spawn_quietly(["scancel", target], self._commands_environment())
         except ScrunError as err:
-            log.error(f"{self._container_id}: cancel job {target}: {err}")
+            log.error(f"{self._container_id}: cancel {target}: {err}")
+            done()
             return
-        self._loop.when_ended(canceller, lambda _: None)
+        self._loop.when_ended(canceller, lambda _: done())
+
+    def _end_target(self, target: str, done: Callable[[], None], wait_s: float = 0.1) -> None:
+        """Cancel a job, or a step of one, until Slurm says that it is over."""
+
+        def listed(status: int, output: bytes) -> None:
+            text = output.decode("utf-8", "replace")
+            if "Invalid job id" in text or (status == 0 and not _is_listed(target, text)):
+                done()
+                return
+            if status:
+                log.error(f"{self._container_id}: {target} is not over yet: {text.strip()}")
+            self._scancel(target, wait)
+
+        def wait() -> None:
+            longer_s = min(2 * wait_s, LONGEST_WAIT_S)
+            self._loop.call_later(wait_s, lambda: self._end_target(target, done, longer_s))
+
+        steps = ["--steps"] if "." in target else []
+        argv = ["squeue", "--noheader", "--all", *steps, "--jobs", str(self.job_id)]
+        form = "%i" if steps else "%i %T"
+        try:
+            self._loop.capture(
+                [*argv, "--format", form], self._commands_environment(), listed, streams=(1, 2)
+            )
+        except ScrunError as err:
+            listed(1, os.fsencode(str(err)))
 
     def check_step_options(self, options: Sequence[str], done: Callable[[str], None]) -> None:
         """See `Backend.check_step_options`: srun reads them, then tells its version and ends."""
@@ -128,8 +177,8 @@ class CommandsBackend:
             self._loop.capture(
                 argv,
                 self._environment,
-                lambda data: done(data.decode("utf-8", "replace").strip()),
-                stderr=True,
+                lambda _, data: done(data.decode("utf-8", "replace").strip()),
+                streams=(2,),
             )
         except ScrunError as err:
             done(str(err))
@@ -163,7 +212,7 @@ class CommandsBackend:
             environment=self._commands_environment(),
             oci_conf=self._oci_conf,
             user=self._user,
-            cancel=self.cancel,
+            cancel=self._cancel_until_over,
         )
         environment = self._commands_environment() | dict(variables)
         command = [*self._srun(), "--quiet"]
@@ -221,6 +270,12 @@ class CommandsBackend:
         """See `Backend.ended`."""
         if self._signals is not None:
             self._signals.end()
+
+
+def _is_listed(target: str, text: str) -> bool:
+    """Tell whether squeue's lines have a target that has not come to its end."""
+    lines = [line.split() for line in text.splitlines()]
+    return any(words[:1] == [target] and words[1:] != ["COMPLETING"] for words in lines)
 
 
 def _can_reopen(fd: int) -> bool:

@@ -127,6 +127,9 @@ class ControlStep:
             self._feed = -1
 
     def _run(self, line: str, answer: Answer) -> None:
+        if self._feed < 0:
+            answer(-1)  # it has ended meanwhile
+            return
         self._waiting.append(answer)
         log.debug(f"control step: {line}")
         try:

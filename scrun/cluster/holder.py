@@ -51,6 +51,7 @@ class Holder:
         self._status_fd = -1
         self._reader = -1
         self._granted = False
+        self._was_killed = False
         self._lost: Callable[[], None] = lambda: None
 
     def start(self, options: Sequence[str], granted: Done, lost: Callable[[], None]) -> None:
@@ -99,6 +100,8 @@ class Holder:
         self._loop.watch(reader, readable)
 
     def _process_ended(self, granted: Done) -> None:
+        assert self.process is not None
+        self._was_killed = self.process.was_killed
         self.process = None
         self._close_reader()
         if self._granted:
@@ -119,6 +122,15 @@ class Holder:
             return
         self._lost = done
         self._tell(b"%d\n" % status)
+
+    @property
+    def has_job(self) -> bool:
+        """Tell whether a job was granted."""
+        return self._granted
+
+    def has_relinquished(self) -> bool:
+        """Tell whether salloc, which has ended, says that it gave its job back."""
+        return "Relinquishing job allocation" in self.messages() and not self._was_killed
 
     def withdraw(self) -> None:
         """End the wait for a job: salloc takes its request back. Source: salloc(1), SIGNALS."""

@@ -68,6 +68,8 @@ class LocalBackend:
         self._user = user
         self._runtime: list[str] = []
         self._guard_fd = -1
+        # The same ID may be in use under another --root, and a runtime's cgroup has its name.
+        self._runtime_id = f"{container_id[:200]}.{os.getpid()}"
         self._bundle = ""
         self._started = False
         self._over = False
@@ -105,6 +107,11 @@ class LocalBackend:
     def ended(self) -> None:
         """See `Backend.ended`."""
         self._over = True
+
+    def settle(self, done: Callable[[], None]) -> None:
+        """See `Backend.settle`: the runtime removes the container, its process first."""
+        removal = spawn_quietly(self._command("delete", "--force"), self._environment)
+        self._loop.when_ended(removal, lambda _: done())
 
     def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:
         """See `Backend.remote_argv`: here is the only node."""
@@ -207,14 +214,14 @@ class LocalBackend:
 
     def _command(self, verb: str, *options: str) -> list[str]:
         if self._runtime:
-            return [*self._runtime, verb, *options, self._container_id]
+            return [*self._runtime, verb, *options, self._runtime_id]
         assert self._oci_conf is not None
         pattern = self._oci_conf.runtime_run if verb == "run" else self._oci_conf.runtime_delete
         return ["/bin/sh", "-c", self._expand(pattern or "")]
 
     def _kill_command(self, number: int) -> list[str]:
         if self._runtime:
-            return [*self._runtime, "kill", self._container_id, str(number)]
+            return [*self._runtime, "kill", self._runtime_id, str(number)]
         assert self._oci_conf is not None
         pattern = with_signal(self._oci_conf.runtime_kill or "", str(number))
         return ["/bin/sh", "-c", self._expand(pattern)]

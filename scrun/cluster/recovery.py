@@ -40,11 +40,23 @@ def end_job(record: Mapping[str, Any], directory: str) -> None:
             capture(removal, environment, timeout_s=REMOVAL_S)
         return
     job_id = job.get("job_id") or pending_job_id(directory)
-    if not job_id:
-        return
     queries = choose_queries(record["pyslurm"], environment, record["command_timeout_s"])
+    _end_slurm_job(queries, job_id, record["id"] if job.get("adopted") else None)
+
+
+def end_unrecorded_job(directory: str, environment: Mapping[str, str]) -> None:
+    """End the job that salloc was asked for, where nothing else is known of it.
+
+    Raises:
+        ClusterError: as `end_job`.
+    """
+    job_id = pending_job_id(directory)
+    _end_slurm_job(choose_queries("off", environment, 0), job_id, None)
+
+
+def _end_slurm_job(queries: Queries, job_id: int, step_name: str | None) -> None:
     deadline = monotonic() + END_S
-    while not _end(queries, job_id, record["id"] if job.get("adopted") else None):
+    while job_id and not _end(queries, job_id, step_name):
         if monotonic() > deadline:
             text = f"job {job_id} does not end"
             hint = f"scancel {job_id}, then try again"

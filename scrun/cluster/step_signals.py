@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SIGKILL = 9
 # While slurmctld is down, or comes up, no step can be started; engines wait for us.
-KILL_WAIT_S, SIGNAL_WAIT_S = 6.0, 20.0
+KILL_WAIT_S, SIGNAL_WAIT_S, END_WAIT_S = 6.0, 20.0, 15.0
 RETRY_S = 0.05
 LEARN_S = 1.0  # in good time: a slurmctld that crashes forgets the steps of its last seconds
 
@@ -33,7 +33,8 @@ class StepSignals:
         name: the container's ID, and so its step's name.
         srun: program and options that come before those of a control step.
         bundle: as the nodes see it.
-        cancel: ends the step by its job, for a SIGKILL that cannot be delivered.
+        cancel: ends the step by its job, for a SIGKILL that cannot be delivered; calls back when
+            that is true.
 
     Attributes:
         step_id: such as ``0``; None while it is not known.
@@ -50,7 +51,7 @@ class StepSignals:
         environment: Mapping[str, str],
         oci_conf: OciConf | None,
         user: tuple[str, int],
-        cancel: Callable[[], None],
+        cancel: Callable[[Callable[[], None]], None],
     ) -> None:
         self.step_id: str | None = None
         self._loop = loop
@@ -73,7 +74,7 @@ class StepSignals:
     def send(self, number: int, done: Done) -> None:
         """Deliver a signal; ``done`` when the node has done it, or cannot.
 
-        SIGKILL always succeeds: what the node does not do, the job's end does.
+        What the node does not do of a SIGKILL, the job's end does.
         """
         if self._over:
             done(None)
@@ -87,8 +88,7 @@ class StepSignals:
             if status == 0:
                 done(None)
             elif number == SIGKILL:
-                self._cancel()
-                done(None)
+                self._end_job(done)
             else:
                 why = "did not deliver it" if status > 0 else "does not answer"
                 done(ClusterError(f"signal {number}: the node {why}", code="NOT_DELIVERED"))
@@ -110,6 +110,10 @@ class StepSignals:
             return
 
         def found() -> None:
+            try:
+                self._control.start()  # unless it runs: it may have failed while we looked
+            except ScrunError as err:
+                log.debug(f"{self._name}: {err}")
             self._control.deliver(definitions(), number, answered)
 
         if self.step_id is not None:
@@ -117,6 +121,44 @@ class StepSignals:
         else:
             self._waiting_for_step.append(found)
             self._look_for_step()
+
+    def _end_job(self, done: Done) -> None:
+        """End the container by its job; the attempts go on when the caller is told of a failure."""
+        waiting = True
+
+        def over() -> None:
+            nonlocal waiting
+            if waiting:
+                waiting = False
+                timer.cancel()
+                done(None)
+
+        def late() -> None:
+            nonlocal waiting
+            waiting = False
+            done(ClusterError("its job does not end: Slurm does not answer", code="ETIMEDOUT"))
+
+        timer = self._loop.call_later(END_WAIT_S, late)
+        self._cancel(over)
+
+    def find_step(self, found: Callable[[str | None], None]) -> None:
+        """Call ``found`` with the step's number; None: Slurm lists no such step (any more)."""
+
+        def listed(status: int, data: bytes) -> None:
+            if status:  # slurmctld does not answer
+                self._loop.call_later(LEARN_S, lambda: self.find_step(found))
+                return
+            self._note_step(data)
+            found(self.step_id)
+
+        if self.step_id is not None:
+            found(self.step_id)
+            return
+        try:
+            self._loop.capture(self._listing(), self._environment, listed)
+        except ScrunError as err:
+            log.debug(f"{self._name}: {err}")
+            found(None)
 
     def end(self) -> None:
         """Hear that the step has ended: nothing is left to be delivered to."""
@@ -162,18 +204,25 @@ class StepSignals:
         if self.step_id is not None or self._looking or self._over:
             return
         self._looking = True
-        argv = ["squeue", "--noheader", "--all", "--steps", "--jobs", str(self._job_id)]
         try:
-            self._loop.capture([*argv, "--format", "%i %j"], self._environment, self._listed)
+            self._loop.capture(self._listing(), self._environment, self._listed)
         except ScrunError as err:
+            self._looking = False
             log.debug(f"{self._name}: {err}")  # who waits hears of it by the time limit
 
-    def _listed(self, data: bytes) -> None:
-        self._looking = False
+    def _listing(self) -> list[str]:
+        argv = ["squeue", "--noheader", "--all", "--steps", "--jobs", str(self._job_id)]
+        return [*argv, "--format", "%i %j"]
+
+    def _note_step(self, data: bytes) -> None:
         for line in data.decode("utf-8", "replace").splitlines():
             step, _, name = line.strip().partition(" ")
             if name == self._name:
                 self.step_id = step.partition(".")[2]
+
+    def _listed(self, _status: int, data: bytes) -> None:
+        self._looking = False
+        self._note_step(data)
         if self.step_id is None:
             if self._pending:  # srun has not made the step yet, or slurmctld does not answer
                 self._loop.call_later(RETRY_S, self._look_for_step)

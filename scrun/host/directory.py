@@ -34,14 +34,25 @@ def make_directory(root: str, container_id: str) -> str:
 
 
 def write_file(path: str, data: bytes) -> None:
-    """Replace ``path`` atomically by a file of mode 0600 that holds ``data``."""
+    """Replace ``path`` atomically by a file of mode 0600 that holds all of ``data``.
+
+    Raises:
+        HostError: it cannot be written; what was there is there still.
+    """
     temporary = path + ".new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        os.write(fd, data)
-    finally:
-        os.close(fd)
-    os.rename(temporary, path)
+        fd = os.open(temporary, flags, 0o600)
+        try:
+            while data:
+                data = data[os.write(fd, data) :]
+        finally:
+            os.close(fd)
+        os.rename(temporary, path)
+    except OSError as err:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        raise HostError("write", err, path=path) from err
 
 
 def read_file(path: str) -> bytes:
@@ -104,11 +115,29 @@ def _empty(name: str, parent_fd: int | None) -> None:
 
 
 def read_record(path: str) -> dict[str, Any]:
-    """Return what ``<directory>/record.cbor`` holds; empty when there is none yet."""
+    """Return what ``<directory>/record.cbor`` holds; empty when there is none that can be read."""
     from scrun.hot.wire import loads
 
     try:
-        record: dict[str, Any] = loads(read_file(f"{path}/record.cbor"))
-    except FileNotFoundError:
+        record = loads(read_file(f"{path}/record.cbor"))
+    except (FileNotFoundError, ValueError):
         return {}
-    return record
+    return record if isinstance(record, dict) else {}
+
+
+def is_locked(path: str) -> bool:
+    """Tell whether another process has the anchor's lock of a container's directory.
+
+    To be asked by who holds no lock of that file: closing it here would let that go.
+    """
+    try:
+        fd = os.open(f"{path}/lock", os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        posix.lockf(fd, posix.F_TEST, 0)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False

@@ -10,6 +10,7 @@ import os
 import select
 from time import monotonic
 
+from scrun import log
 from scrun.host.process import spawn
 
 TYPE_CHECKING = False
@@ -86,28 +87,34 @@ class Loop:
         self,
         argv: Sequence[str],
         environment: Mapping[str, str],
-        callback: Callable[[bytes], None],
+        callback: Callable[[int, bytes], None],
         *,
-        stderr: bool = False,
+        streams: tuple[int, ...] = (1,),
     ) -> None:
-        """Run ``argv`` and call ``callback`` with its stdout (or stderr) when it has ended.
+        """Run ``argv`` and call ``callback`` with its status and output when it has ended.
+
+        Args:
+            streams: whose output: 1 is stdout, 2 stderr.
 
         Raises:
             HostError: it cannot be run.
         """
         reader, writer = os.pipe2(os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        out, err = (writer if number in streams else null for number in (1, 2))
         try:
-            stdio = (null, null, writer) if stderr else (null, writer, null)
-            process = spawn(argv, environment, stdio=stdio)
+            process = spawn(argv, environment, stdio=(null, out, err))
         except BaseException:
             os.close(reader)
             raise
         finally:
             os.close(null)
             os.close(writer)
-        self.read_all(reader, callback)
-        self.when_ended(process, lambda _: None)
+
+        def read(data: bytes) -> None:
+            self.when_ended(process, lambda status: callback(status, data))
+
+        self.read_all(reader, read)
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call ``callback`` once, in ``seconds``."""
@@ -132,8 +139,8 @@ class Loop:
         """Wait for the next events and serve them."""
         for fd, _ in self._poll.poll(self._next_wait_ms()):
             callback = self._callbacks.get(fd)  # none: one of this round has ended the watch
-            if callback is not None:
-                callback()
+            if callback is not None and not _survive(callback):
+                self.forget(fd)  # or it would fail for ever
         if self._timers:
             self._serve_timers()
 
@@ -150,7 +157,17 @@ class Loop:
             callback = timer.callback
             if callback is not None and timer.deadline <= now:
                 timer.callback = None
-                callback()
+                _survive(callback)
+
+
+def _survive(callback: Callable[[], None]) -> bool:
+    """Call back; False: it failed, which is our own mistake and must not end what we hold."""
+    try:
+        callback()
+    except Exception as err:
+        log.bug(err, "anchor")
+        return False
+    return True
 
 
 def _ignore(_number: int, _frame: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from errno import ENOENT
+from errno import EINVAL, ENOENT
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 
 from scrun.errors import HostError
@@ -19,19 +19,25 @@ DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class Process:
-    """A child process. ``pidfd`` is readable once it has ended; `reap` then gives its status."""
+    """A child process. ``pidfd`` is readable once it has ended; `reap` then gives its status.
 
-    __slots__ = ("pid", "pidfd")
+    Attributes:
+        was_killed: after `reap`: a signal ended it, its status is nobody's word.
+    """
+
+    __slots__ = ("pid", "pidfd", "was_killed")
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.pidfd = os.pidfd_open(pid)
+        self.was_killed = False
 
     def reap(self) -> int:
         """Wait for the end and return the exit status; death by signal n is 128+n."""
         status = os.waitpid(self.pid, 0)[1]
         os.close(self.pidfd)
         code = os.waitstatus_to_exitcode(status)
+        self.was_killed = code < 0
         return code if code >= 0 else 128 - code
 
 
@@ -85,6 +91,8 @@ def spawn(
         )
     except OSError as err:
         raise HostError("run", err, path=argv[0]) from err
+    except ValueError as err:  # a NUL in an argument, a "=" in a variable's name
+        raise HostError("run", OSError(EINVAL, str(err)), path=argv[0]) from err
     finally:
         for fd in moved:
             os.close(fd)

@@ -7,12 +7,13 @@ container has ended and nothing but the directory is left of it.
 
 import posix
 import sys
-from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET, socket
 
 from scrun.hot.root import choose_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
+
     from scrun.hot.parse import Command
 
 REPLY_BYTES = 262144  # more than a SOCK_SEQPACKET message can have by default (wmem_default)
@@ -176,6 +177,9 @@ def _ask(command: "Command", directory: int) -> bool:
 
 def _connect(directory: int) -> "socket | None":
     """Return a connection to the anchor, None when it is dead or is going."""
+    # Not for state, nor for delete after the end.
+    from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET, socket
+
     for _ in range(POLLS):
         connection = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC)
         try:

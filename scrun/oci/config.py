@@ -66,8 +66,10 @@ class Config:
         self.namespaces: list[dict[str, Any]] = (raw.get("linux") or {}).get("namespaces") or []
 
 
-def read_config(bundle: str) -> Config:
-    """Read and check ``<bundle>/config.json``; a relative bundle counts from the working directory.
+def read_config(bundle: str, file: str | None = None) -> Config:
+    """Read and check ``<bundle>/config.json``, or ``file`` in its place.
+
+    Relative paths count from the working directory.
 
     Raises:
         ConfigError: no bundle, no or an unreadable file, broken JSON, a member that is missing
@@ -75,7 +77,7 @@ def read_config(bundle: str) -> Config:
             file, the place in it and the cause; code BAD_CONFIG.
     """
     bundle = join_path(posix.getcwd(), bundle)
-    path = join_path(bundle, FILE_NAME)
+    path = join_path(bundle, FILE_NAME) if file is None else join_path(posix.getcwd(), file)
     try:
         raw = jsontext.loads(_read_file(path, bundle))
     except jsontext.JSONSyntaxError as err:

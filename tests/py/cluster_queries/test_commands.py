@@ -107,7 +107,7 @@ def test_commands_are_logged_as_one_can_paste_them(remote: RemoteQueries) -> Non
 
 def test_cancelling_a_step_leaves_the_job(remote: RemoteQueries, cluster: Cluster) -> None:
     """One step of an allocation that is not ours ends; the allocation goes on."""
-    argv = ["salloc", "-Q", "sh", "-c", "srun -Q -J one sleep 60; sleep 60"]
+    argv = ["salloc", "-Q", "-K", "sh", "-c", "srun -Q -J one sleep 60; sleep 60"]
     job = cluster.popen(argv)
     steps = cluster.wait_until(
         lambda: [s for j in cluster.jobs() for s in remote.steps(j.job_id) if s.name == "one"],
