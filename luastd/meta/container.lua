@@ -9,6 +9,7 @@
 ---@field job_id integer 0 before there is a job
 ---@field annotations table<string, string> of config.json
 ---@field args string[] the command, as config.json has it
+---@field step_name string of its step, which nobody else in the job has
 ---@field variables table<string, string> SCRUN_* variables of the step
 
 ---@class scrun.verb.host

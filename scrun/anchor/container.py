@@ -34,6 +34,7 @@ class Container:
         user: whose job it is.
         variables: SCRUN_* that stay the same all its life.
         environment: of the caller of ``create``; with -f, SLURM_CONF is that file.
+        step_name: of the container's step, which nobody else in the job has.
         staged: stage_in has succeeded, and stage_out has not run.
         backend, job: the backend's name and what it recorded of the job.
         pyslurm, command_timeout_s: the settings, for who recovers the container.
@@ -64,6 +65,7 @@ class Container:
         self.variables = variables
         self.environment = environment
         self.created = created
+        self.step_name = f"{container_id}.{os.getpid()}"
         self.args: list[str] = []
         self.status = CREATING
         self.staged = False
@@ -89,6 +91,7 @@ class Container:
         record = {
             "id": self.id,
             "pid": os.getpid(),
+            "step_name": self.step_name,
             "backend": self.backend,
             "job": self.job,
             "status": self.status,
@@ -134,6 +137,7 @@ class Container:
             "job_id": self.job_id,
             "annotations": self.annotations,
             "args": self.args,
+            "step_name": self.step_name,
             "variables": self.output_variables(),
         }
 
@@ -175,6 +179,7 @@ def recorded(record: dict[str, Any], directory: str) -> Container:
         created=record["created"],
     )
     container.bundle, container.root_path = record["bundle"], record["root_path"]
+    container.step_name = record["step_name"]
     container.status, container.staged = record["status"], record["staged"]
     container.backend, container.job = record["backend"], record["job"]
     return container

@@ -163,10 +163,10 @@ class Lifecycle:
         self.backend.check_step_options(options, done)
 
     def _slurm_version(self, resume: Resume) -> None:
-        from scrun.host.capture import capture  # for a refusal only
+        def told(_: int, output: bytes) -> None:  # "slurm 24.11.5"; Debian: "slurm-wlm 24.11.5"
+            resume(output.decode(errors="replace").strip().rpartition(" ")[2])
 
-        _, output, _ = capture(["salloc", "--version"], self.container.environment)
-        resume(output.decode(errors="replace").strip().rpartition(" ")[2])  # "slurm-wlm 24.11.5"
+        self.loop.capture(["salloc", "--version"], self.container.environment, told)
 
     def _stage_in(self, resume: Resume) -> None:
         def done(error: ScrunError | None) -> None:
@@ -227,6 +227,10 @@ class Lifecycle:
     def interrupt(self, number: int) -> None:
         """Take a signal that the anchor itself got: the container ends, gracefully (scrun(1))."""
         log.info(f"{self.container.id}: got SIG{name_signal(number)}: the container ends")
+        if self._ending:  # so it waits for stage_out: whoever asks twice means that as well
+            text = f"ended by SIG{name_signal(number)}"
+            self.staging.stop(StateError(text, code="CANCELLED"))
+            return
         self._signal(lambda *_: None, name_signal(number))
 
     # The end.
@@ -245,7 +249,6 @@ class Lifecycle:
         for line in self.backend.step_messages() if status else ():
             log.error(f"{self.container.id}: {line}")
             _write_line(self._stderr, line)
-        os.close(self._stderr)
         self._end(status)
 
     def _job_lost(self) -> None:
@@ -274,9 +277,12 @@ class Lifecycle:
         failed = False
 
         def finished() -> None:
-            self.container.become(STOPPED)
-            self._mark_released()
             self.exit_status = status or int(failed)
+            try:
+                self.container.become(STOPPED)
+                self._mark_released()
+            except (ScrunError, OSError) as err:  # the status is told all the same
+                log.error(f"{self.container.id}: write down its end: {err}")
             self._tell_waiting()
 
         def staged_out(error: ScrunError | None) -> None:
@@ -284,7 +290,11 @@ class Lifecycle:
             failed = error is not None
             self.container.staged = False
             if error is not None:
-                log.error(f"stage out {self.container.id}: {error}")
+                text = f"stage out {self.container.id}: {error}"
+                log.error(text)
+                _write_line(self._stderr, f"scrun: {text}")
+            if self._stderr >= 0:
+                os.close(self._stderr)
             self.backend.finish(status or int(failed), finished)
 
         if self.container.staged:

@@ -83,6 +83,7 @@ class Anchor:
             settings,
             loop=self.loop,
             container_id=container.id,
+            step_name=container.step_name,
             spool_dir=directory,
             environment=container.environment,
             oci_conf=oci_conf,

@@ -35,6 +35,7 @@ def stage_out(record: dict[str, Any], directory: str) -> None:
         settings,
         loop=loop,
         container_id=container.id,
+        step_name=container.step_name,
         spool_dir=directory,
         environment=container.environment,
         oci_conf=read_beside(slurm_conf, log.warn),

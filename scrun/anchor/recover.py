@@ -12,6 +12,7 @@ from scrun import log
 from scrun.cluster.recovery import end_job, end_unrecorded_job
 from scrun.errors import ScriptError, ScrunError, StateError
 from scrun.host.directory import is_locked, read_record, remove_tree, take_lock, write_file
+from scrun.host.process import SESSION, kill_relatives
 from scrun.hot.root import choose_root
 from scrun.oci.state import CREATING, STOPPED, document
 
@@ -50,7 +51,10 @@ def run(command: Command) -> int:
         try:
             # Looked at under the lock: it may have been finished, or be another container by now.
             if not is_locked(directory) and not os.path.exists(f"{directory}/released"):
-                recover(directory)
+                if command.verb == "state" and _print_stopped(directory):
+                    return 0
+                give_up = command.verb == "delete" and bool(command.options.get("force"))
+                recover(directory, give_up=give_up)
         finally:
             os.close(lock)
     from scrun.hot.client import run as ask  # now it answers from the directory
@@ -60,11 +64,15 @@ def run(command: Command) -> int:
     return 0
 
 
-def recover(directory: str, *, remove: bool = False) -> None:
+def recover(directory: str, *, remove: bool = False, give_up: bool = False) -> None:
     """End all that a dead anchor held. The caller has the lock ``recovery``.
 
     Args:
         remove: remove the directory as well; so is that of a container not created yet.
+        give_up: go on when the files cannot be staged out.
+
+    Raises:
+        ScrunError: the job cannot be ended, or the files not be staged out, now.
     """
     record = read_record(directory)
     name = os.path.basename(directory)
@@ -75,13 +83,32 @@ def recover(directory: str, *, remove: bool = False) -> None:
     log.info(f"{name}: its anchor died: finishing job {record['job'].get('job_id', 0)}")
     # The job's end first: what still runs would go on writing to what is staged out.
     end_job(record, directory)
+    kill_relatives(record["pid"], SESSION)  # what its script still had running
     if record["staged"] or record["status"] == CREATING:
-        _stage_out(record, directory)
+        _stage_out(record, directory, give_up=give_up or remove)
     if remove or record["status"] == CREATING:
         remove_tree(directory)
         return
+    write_file(f"{directory}/state.json", _document(record))
+    write_file(f"{directory}/released", b"")
+
+
+def _print_stopped(directory: str) -> bool:
+    """Answer ``state`` without waiting for the files to be staged out: False: nobody was created.
+
+    The other verbs finish what is left.
+    """
+    record = read_record(directory)
+    if not record or record["status"] == CREATING:
+        return False
+    end_job(record, directory)
+    os.write(1, _document(record))
+    return True
+
+
+def _document(record: dict[str, Any]) -> bytes:
     text = document(
-        container_id=name,
+        container_id=record["id"],
         status=STOPPED,
         pid=0,
         bundle=record["submission_bundle"],
@@ -90,8 +117,7 @@ def recover(directory: str, *, remove: bool = False) -> None:
         created=record["created"],
         owner=record["variables"]["SCRUN_USER"],
     )
-    write_file(f"{directory}/state.json", text.encode("utf-8", "surrogateescape"))
-    write_file(f"{directory}/released", b"")
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _remove_known(directory: str) -> None:
@@ -109,8 +135,8 @@ def _remove_known(directory: str) -> None:
     remove_tree(directory)
 
 
-def _stage_out(record: dict[str, Any], directory: str) -> None:
-    """Run stage_out with what the record has; a failure is logged: the files stay for a person.
+def _stage_out(record: dict[str, Any], directory: str, *, give_up: bool) -> None:
+    """Run stage_out with what the record has.
 
     Of a creation that was cut short a stager removes what it has made; a scrun.lua is not asked.
     """
@@ -121,7 +147,11 @@ def _stage_out(record: dict[str, Any], directory: str) -> None:
     except ScrunError as err:
         if isinstance(err, ScriptError):
             log.script(err.traceback)
-        log.error(f"stage out {record['id']}: {err}")
+        text = f"stage out {record['id']}, whose anchor died: {err}"
+        if not give_up:
+            hint = f"its files are in {record['bundle']}. delete --force gives them up"
+            raise StateError(text, code="STAGE_OUT", hint=hint) from err
+        log.tell_user(f"{text}. its files stay in {record['bundle']}")
 
 
 def _wait_for_lock(directory: str, container_id: str) -> int | None:

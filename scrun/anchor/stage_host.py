@@ -10,7 +10,7 @@ import os
 
 from scrun import log
 from scrun.host.capture import capture
-from scrun.host.process import DEFAULT_PATH
+from scrun.host.process import DEFAULT_PATH, GROUP, kill_group, kill_relatives
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from scrun.lua.stage_host import Answer
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "SLURM_CONF")
-SIGKILL = 9
 
 
 class StageHost:
@@ -96,11 +95,8 @@ class StageHost:
         """Kill what the script waits for: our commands, and those it started by itself."""
         process = self._process
         if process is not None:
-            _kill_group(process.pid)
-        ours = os.getpid()
-        for pid in _group_members(ours):
-            if pid != ours:
-                _kill(pid)
+            kill_group(process.pid)
+        kill_relatives(os.getpid(), GROUP)
 
     def environment(self) -> dict[str, str]:
         """Return what the script's commands get: the job's variables over a sane base."""
@@ -141,32 +137,3 @@ def _tidy(path: bytes | None) -> str | None:
     if not path:
         return None
     return os.path.normpath(os.fsdecode(path))
-
-
-def _group_members(group: int) -> list[int]:
-    """Return the processes of a process group (proc_pid_stat(5), field 5)."""
-    members = []
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    fields = file.read().rpartition(b")")[2].split()
-            except OSError:
-                continue
-            if int(fields[2]) == group:
-                members.append(int(name))
-    return members
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, SIGKILL)
-    except ProcessLookupError:
-        return  # it ended by itself
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, SIGKILL)
-    except ProcessLookupError:
-        return

@@ -125,6 +125,7 @@ def make_backend(
     *,
     loop: Loop,
     container_id: str,
+    step_name: str,
     spool_dir: str,
     environment: Mapping[str, str],
     oci_conf: OciConf | None,
@@ -133,6 +134,7 @@ def make_backend(
     """Return the backend of one container.
 
     Args:
+        step_name: that its step will have.
         spool_dir: the container's own directory.
         environment: of the caller of ``create``.
         oci_conf: beside slurm.conf, if there is one.
@@ -152,4 +154,12 @@ def make_backend(
         )
     from scrun.cluster.commands import CommandsBackend
 
-    return CommandsBackend(loop, container_id, spool_dir, environment, oci_conf=oci_conf, user=user)
+    return CommandsBackend(
+        loop,
+        container_id,
+        spool_dir,
+        environment,
+        step_name=step_name,
+        oci_conf=oci_conf,
+        user=user,
+    )

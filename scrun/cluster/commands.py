@@ -9,11 +9,11 @@ import os
 from _stat import S_ISSOCK
 
 from scrun import log
-from scrun.cluster.environment import without_options
+from scrun.cluster.environment import of_job, without_defaults
 from scrun.cluster.holder import Holder
 from scrun.cluster.step_signals import StepSignals
 from scrun.errors import ScrunError
-from scrun.host.process import Process, spawn, spawn_quietly
+from scrun.host.process import Process, kill_group, spawn, spawn_quietly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
-# srun's options by the caller's environment that would lead the container's stdio elsewhere.
-STDIO_OPTIONS = ("SLURM_STDINMODE", "SLURM_STDOUTMODE", "SLURM_STDERRMODE", "SLURM_OPEN_MODE")
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
 LONGEST_WAIT_S = 10.0  # between two questions whether a job is over
 STDERR_PATH = "/proc/self/fd/3"
@@ -43,6 +41,7 @@ class CommandsBackend:
         spool_dir: str,
         environment: Mapping[str, str],
         *,
+        step_name: str,
         oci_conf: OciConf | None,
         user: tuple[str, int],
     ) -> None:
@@ -52,13 +51,14 @@ class CommandsBackend:
         self.on_lost: Callable[[], None] = lambda: None
         self._loop = loop
         self._container_id = container_id
-        self._environment = without_options(environment)
-        for name in STDIO_OPTIONS:
-            self._environment.pop(name, None)
+        self._step_name = step_name
+        self._given = environment
+        self._environment = without_defaults(environment)
         self._oci_conf = oci_conf
         self._user = user
         self._holder = Holder(loop, spool_dir, self._environment, container_id)
         self._signals: StepSignals | None = None
+        self._check: Process | None = None  # srun that reads options
         self._step_log = f"{spool_dir}/srun.log"
 
     # The job.
@@ -69,11 +69,7 @@ class CommandsBackend:
         if job_id:
             self.adopted = True
             self.job_id = int(job_id)
-            self.job_variables = {
-                name: value
-                for name, value in self._environment.items()
-                if name.startswith("SLURM_") and not name.startswith("SLURM_CONF")
-            } | {"SLURM_JOB_ID": str(job_id)}
+            self.job_variables = of_job(self._given) | {"SLURM_JOB_ID": str(job_id)}
             log.info(f"{self._container_id}: uses job {job_id}")
             done(None)
             return
@@ -121,18 +117,20 @@ class CommandsBackend:
 
     def cancel(self) -> None:
         """See `Backend.cancel`; of an adopted job only our own step ends."""
+        if self._check is not None:
+            kill_group(self._check.pid)
         if self.job_id:
             self._cancel_until_over(lambda: None)
         else:
             self._holder.withdraw()
 
     def _cancel_until_over(self, done: Callable[[], None]) -> None:
-        target = str(self.job_id)
-        if self.adopted:
-            if self._signals is None or self._signals.step_id is None:
-                return
-            target += f".{self._signals.step_id}"
-        self._end_target(target, done)
+        if not self.adopted:
+            self._end_target(str(self.job_id), done)
+        elif self._signals is None:
+            done()
+        else:
+            self.settle(done)
 
     def _scancel(self, target: str, done: Callable[[], None]) -> None:
         log.debug(f"{self._container_id}: run scancel {target}")
@@ -173,13 +171,13 @@ class CommandsBackend:
     def check_step_options(self, options: Sequence[str], done: Callable[[str], None]) -> None:
         """See `Backend.check_step_options`: srun reads them, then tells its version and ends."""
         argv = [*self._srun(), *options, "--version"]
+
+        def checked(_: int, output: bytes) -> None:
+            self._check = None
+            done(output.decode("utf-8", "replace").strip())
+
         try:
-            self._loop.capture(
-                argv,
-                self._environment,
-                lambda _, data: done(data.decode("utf-8", "replace").strip()),
-                streams=(2,),
-            )
+            self._check = self._loop.capture(argv, self._environment, checked, streams=(2,))
         except ScrunError as err:
             done(str(err))
 
@@ -205,7 +203,7 @@ class CommandsBackend:
         """See `Backend.start`; ``argv`` are srun's arguments. Descriptors stay on this machine."""
         self._signals = StepSignals(
             self._loop,
-            self._container_id,
+            self._step_name,
             job_id=self.job_id,
             bundle=bundle,
             srun=self._srun(),

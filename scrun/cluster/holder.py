@@ -130,7 +130,8 @@ class Holder:
 
     def has_relinquished(self) -> bool:
         """Tell whether salloc, which has ended, says that it gave its job back."""
-        return "Relinquishing job allocation" in self.messages() and not self._was_killed
+        last_words = self.messages().partition("Relinquishing job allocation")
+        return bool(last_words[1]) and "error:" not in last_words[2] and not self._was_killed
 
     def withdraw(self) -> None:
         """End the wait for a job: salloc takes its request back. Source: salloc(1), SIGNALS."""
@@ -138,9 +139,12 @@ class Holder:
             os.kill(self.process.pid, SIGTERM)
 
     def messages(self) -> str:
-        """Return what salloc wrote to stderr."""
-        with open(self._messages_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
+        """Return what salloc wrote to stderr; nothing when the spool directory is gone."""
+        try:
+            with open(self._messages_path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except OSError:
+            return ""
 
     def refusal(self) -> ClusterError:
         """Return why there is no job, in Slurm's own words."""

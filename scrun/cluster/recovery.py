@@ -41,7 +41,7 @@ def end_job(record: Mapping[str, Any], directory: str) -> None:
         return
     job_id = job.get("job_id") or pending_job_id(directory)
     queries = choose_queries(record["pyslurm"], environment, record["command_timeout_s"])
-    _end_slurm_job(queries, job_id, record["id"] if job.get("adopted") else None)
+    _end_slurm_job(queries, job_id, record["step_name"] if job.get("adopted") else None)
 
 
 def end_unrecorded_job(directory: str, environment: Mapping[str, str]) -> None:

@@ -6,8 +6,8 @@ import os
 import select
 from time import monotonic
 
-from scrun.errors import HostError
-from scrun.host.process import spawn
+from scrun.errors import ScrunError
+from scrun.host.process import kill_group, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from scrun.host.process import Process
 
 CANNOT_RUN, TIMED_OUT = 127, 124  # as the shell and timeout(1) have it
-SIGKILL = 9
 PART = 65536
 
 
@@ -44,7 +43,7 @@ def capture(
     ours = {fd: list[bytes]() for fd in (out, err) if fd >= 0}
     try:
         process = spawn(argv, environment, stdio=(in_end, out_end, err_end))
-    except HostError as failure:
+    except ScrunError as failure:
         _close(*ours, feed, in_end, out_end, err_end if apart else -1)
         text = os.fsencode(f"{failure}\n")
         return (CANNOT_RUN, b"", text) if apart else (CANNOT_RUN, text, None)
@@ -54,7 +53,7 @@ def capture(
     deadline = None if timeout_s is None else monotonic() + timeout_s
     in_time = _attend(process, ours, feed, stdin, deadline)
     if not in_time:
-        os.killpg(process.pid, SIGKILL)
+        kill_group(process.pid)
     status = process.reap()
     for fd, parts in ours.items():
         _drain(fd, parts)

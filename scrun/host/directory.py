@@ -22,6 +22,7 @@ def make_directory(root: str, container_id: str) -> str:
     path = f"{root}/{container_id}"
     try:
         os.makedirs(root, mode=0o700, exist_ok=True)
+        _check_root(root)
         os.mkdir(path, 0o700)
     except FileExistsError:
         raise StateError(
@@ -31,6 +32,22 @@ def make_directory(root: str, container_id: str) -> str:
     except OSError as err:
         raise HostError(f"create {container_id}: make directory", err, path=path) from err
     return path
+
+
+def _check_root(root: str) -> None:
+    """Refuse a root directory in which others could put a container of theirs in ours's place.
+
+    Raises:
+        StateError: it belongs to somebody else, or everybody may change it.
+    """
+    status = os.stat(root)
+    everybody = status.st_mode & 0o002 and not status.st_mode & 0o1000  # the sticky bit
+    if status.st_uid not in (0, os.getuid()) or everybody:
+        raise StateError(
+            f"root directory {root} is in the hands of others",
+            code="EACCES",
+            hint="pass --root DIR with a directory of your own",
+        )
 
 
 def write_file(path: str, data: bytes) -> None:

@@ -90,7 +90,7 @@ class Loop:
         callback: Callable[[int, bytes], None],
         *,
         streams: tuple[int, ...] = (1,),
-    ) -> None:
+    ) -> Process:
         """Run ``argv`` and call ``callback`` with its status and output when it has ended.
 
         Args:
@@ -115,6 +115,7 @@ class Loop:
             self.when_ended(process, lambda status: callback(status, data))
 
         self.read_all(reader, read)
+        return process
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call ``callback`` once, in ``seconds``."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from errno import EINVAL, ENOENT
+from errno import EINVAL
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 
-from scrun.errors import HostError
+from scrun.errors import HostError, ScrunError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import NoReturn
 
-SIGPIPE, SIGXFSZ = 13, 25
+SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
+GROUP, SESSION = 5, 6
 OUT_OF_THE_WAY = 64
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -69,13 +70,14 @@ def spawn(
         extra: descriptors that the program gets as 3, 4 and so on.
 
     Raises:
-        HostError: the program is not there or cannot be run.
+        ScrunError: the program is not there or cannot be run.
     """
     program = argv[0]
     if "/" not in program:
-        program = find_program(program, environment.get("PATH")) or ""
-        if not program:
-            raise HostError("run", OSError(ENOENT, os.strerror(ENOENT)), path=argv[0])
+        path = environment.get("PATH") or DEFAULT_PATH
+        program = find_program(program, path) or ""
+        if not program:  # in other words than those by which engines know a missing command
+            raise ScrunError(f"{argv[0]} is not installed: it is nowhere in {path}", code="ENOENT")
     # Out of the way first: a target may be the source of another.
     moved = [fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for fd in extra]
     actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((*stdio, *moved))]
@@ -106,6 +108,32 @@ def spawn_quietly(argv: Sequence[str], environment: Mapping[str, str]) -> Proces
         return spawn(argv, environment, stdio=(null, null, null))
     finally:
         os.close(null)
+
+
+def kill_group(pid: int) -> None:
+    """SIGKILL a process group, if it is there."""
+    try:
+        os.killpg(pid, SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def kill_relatives(pid: int, field: int) -> None:
+    """SIGKILL all processes whose group or session is ``pid``, but for ourselves.
+
+    Args:
+        field: of proc_pid_stat(5): `GROUP` or `SESSION`.
+    """
+    for name in os.listdir("/proc"):
+        if not name.isdecimal() or int(name) == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+            if int(fields[field - 3]) == pid:
+                os.kill(int(name), SIGKILL)
+        except OSError:
+            continue  # it ended meanwhile
 
 
 def find_program(name: str, path: str | None) -> str | None:

@@ -24,7 +24,7 @@ def choose_root(given: object, environ: dict[bytes, bytes] | None = None) -> str
         return absolute_path(str(given))
     environment = posix.environ if environ is None else environ
     runtime = environment.get(b"XDG_RUNTIME_DIR")
-    if runtime and posix.access(runtime, posix.R_OK | posix.W_OK):
+    if runtime and is_ours_alone(runtime):
         return absolute_path(_decode(runtime)) + "/scrun"
     uid = posix.getuid()
     if uid == 0:
@@ -34,10 +34,20 @@ def choose_root(given: object, environ: dict[bytes, bytes] | None = None) -> str
     if temporary:
         candidates.append(f"{_decode(temporary)}/{uid}")
     for candidate in candidates:
-        if posix.access(candidate, posix.R_OK | posix.W_OK):
+        if is_ours_alone(candidate):
             return absolute_path(candidate) + "/scrun"
     tried = ", ".join(candidates)
     raise RootUnknown(f"no --root given, and none of {tried} is ours to write. {ADVICE}")
+
+
+def is_ours_alone(path: str | bytes) -> bool:
+    """Tell whether a directory is ours, and nobody else can put something into it."""
+    try:
+        status = posix.lstat(path)
+    except OSError:
+        return False
+    is_directory = status.st_mode & 0o170000 == 0o040000
+    return is_directory and status.st_uid == posix.getuid() and not status.st_mode & 0o022
 
 
 def absolute_path(path: str) -> str:

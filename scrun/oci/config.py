@@ -95,6 +95,11 @@ def check_config(raw: Any, bundle: str, path: str, *, need_rootfs: bool = True) 
     if wrong:
         raise ConfigError(f"{path}: {wrong}")
     config = Config(raw, bundle, path)
+    for name, value in config.annotations.items():
+        try:
+            (name + value).encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:  # \ud800 and its like, which no file can hold
+            raise ConfigError(f"{path}: annotations: {name!a} is no text") from None
     if need_rootfs:
         _check_rootfs(config)
     return config

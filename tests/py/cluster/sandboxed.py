@@ -111,6 +111,11 @@ class SandboxCluster(Cluster):
 
     def restart_slurmctld(self, *, kill: bool = False) -> None:
         """See ``Cluster.restart_slurmctld``."""
+        self.stop_slurmctld(kill=kill)
+        self.start_slurmctld()
+
+    def stop_slurmctld(self, *, kill: bool = False) -> None:
+        """Stop slurmctld (SIGKILL if ``kill``) and wait until it is gone."""
         if kill:
             self._let_state_be_saved()
         pid_file = self.root_path("/run/slurmctld.pid")
@@ -123,6 +128,9 @@ class SandboxCluster(Cluster):
             timeout_s=SLURMCTLD_TIMEOUT_S,
             what="slurmctld has ended",
         )
+
+    def start_slurmctld(self) -> None:
+        """Start slurmctld and wait until it answers."""
         start = "exec slurmctld >> /var/log/slurm/start.log 2>&1"
         self.run(["sh", "-c", start], user="root", check=True)
         self.wait_until(

@@ -134,7 +134,9 @@ class Runtime(abc.ABC):
 
     def wait_status(self, name: str, status: str, timeout_s: float = 30) -> None:
         """Wait until ``state`` tells of a status."""
-        self.wait_until(lambda: self.state(name)["status"] == status, f"{name} is {status}")
+        self.wait_until(
+            lambda: self.state(name)["status"] == status, f"{name} is {status}", timeout_s
+        )
 
     def wait_output(self, bundle: Bundle, text: str) -> None:
         """Wait until the container has written ``text`` to stdout."""

@@ -111,7 +111,8 @@ def test_the_script_stages_out_after_a_crash(runtime: Runtime) -> None:
     bundle = runtime.make_bundle("true")
     runtime.create("web", bundle)
     kill_anchor(runtime)
-    assert runtime.state("web")["status"] == "stopped"
+    assert runtime.state("web")["status"] == "stopped"  # at once: it stages nothing out
+    assert runtime("start", "web").returncode == 1
     assert runtime.outside(told).read_text() == "web\n"
     assert runtime("delete", "web").returncode == 0
     assert runtime.outside(told).read_text() == "web\n"
