@@ -121,6 +121,10 @@ M.srun = set_of [[
 --- allocation (srun(1), `--cpus-per-task`).
 M.both = set_of 'cpus-per-task'
 
+--- Options that run programs outside of the container. Only the caller's own environment gives
+--- them: the container's, and its annotations, may be those of an image that somebody else made.
+M.caller_only = set_of 'epilog prolog task-epilog task-prolog'
+
 --- Options without a value.
 M.flags = set_of [[
   contiguous exact label overcommit overlap reboot spread-job stepmgr unbuffered use-min-nodes

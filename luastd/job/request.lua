@@ -96,12 +96,15 @@ end
 ---@param environment table<string, string>
 local function read_container(chosen, environment)
   for _, input in ipairs(options.inputs) do
+    local is_safe = not options.caller_only[input.option]
     local names = { 'SLURM_' .. input.name }
     for _, name in ipairs(input.also or {}) do
       names[#names + 1] = name
     end
     names[#names + 1] = 'SCRUN_' .. input.name
-    read_input(chosen, environment, input, names)
+    if is_safe then
+      read_input(chosen, environment, input, names)
+    end
   end
 end
 
@@ -122,7 +125,11 @@ local function read_annotations(chosen, annotations)
   for _, name in ipairs(names) do
     local value = annotations[name]
     local option = name:sub(#ANNOTATION + 1):gsub('_', '-')
-    if not options.salloc[option] and not options.srun[option] then
+    if options.caller_only[option] then
+      local text = 'annotation %s: --%s runs a program outside of the container: an image could '
+        .. 'ask for it. use SCRUN_* variables of your own environment'
+      return nil, text:format(name, option), 'NO_PERMISSION'
+    elseif not options.salloc[option] and not options.srun[option] then
       local text = 'annotation %s: scrun knows no option --%s of salloc or srun'
       return nil, text:format(name, option), 'BAD_CONFIG'
     elseif type(value) ~= 'string' then
@@ -241,7 +248,7 @@ function M.from(environment, config, settings, id)
     end
   end
   local request = build(chosen)
-  request.job_id = whole_number(container.SLURM_JOB_ID) or whole_number(caller.SLURM_JOB_ID)
+  request.job_id = whole_number(caller.SLURM_JOB_ID) -- not the container's: an image has no job
   return request
 end
 

@@ -15,7 +15,8 @@ function M.argv(container)
   for index = 2, #container.args do
     args[index] = container.args[index]
   end
-  local request = { srun = pending.request.srun, job_name = container.step_name } -- signals find it so
+  -- By this name signals find the step.
+  local request = { srun = pending.request.srun, job_name = container.step_name }
   return step.argv({
     job_id = container.job_id,
     bundle = container.bundle,

@@ -8,10 +8,11 @@ from scrun.host.directory import write_file
 from scrun.host.user import Caller
 from scrun.hot.wire import dumps
 from scrun.oci.config import join_path
-from scrun.oci.state import CREATING, check_transition, document, format_time
+from scrun.oci.state import CREATING, check_transition, facts, format_time, print_document
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from scrun.hot.parse import Command
@@ -35,6 +36,7 @@ class Container:
         variables: SCRUN_* that stay the same all its life.
         environment: of the caller of ``create``; with -f, SLURM_CONF is that file.
         step_name: of the container's step, which nobody else in the job has.
+        describe: what policy makes of the members of the state document; None: nothing else.
         staged: stage_in has succeeded, and stage_out has not run.
         backend, job: the backend's name and what it recorded of the job.
         pyslurm, command_timeout_s: the settings, for who recovers the container.
@@ -69,6 +71,7 @@ class Container:
         self.args: list[str] = []
         self.status = CREATING
         self.staged = False
+        self.describe: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
         self.backend = ""
         self.pyslurm, self.command_timeout_s = "auto", 0.0
         self.job: dict[str, object] = {}
@@ -109,7 +112,7 @@ class Container:
             "command_timeout_s": self.command_timeout_s,
         }
         write_file(f"{self.directory}/record.cbor", dumps(record))
-        text = document(
+        members = facts(
             container_id=self.id,
             status=self.status,
             pid=os.getpid(),
@@ -119,6 +122,7 @@ class Container:
             created=self.created,
             owner=self.user.name,
         )
+        text = print_document(members, self.describe(members))
         write_file(f"{self.directory}/state.json", text.encode("utf-8", "surrogateescape"))
 
     def output_variables(self) -> dict[str, str]:

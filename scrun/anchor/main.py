@@ -93,7 +93,8 @@ class Anchor:
         self.config = config
         self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
         self.policy.offer(self.lifecycle.primitives())
-        self.policy.check(("create", *VERBS))
+        self.policy.check(("create", "state", *VERBS))
+        container.describe = self.policy.describe
 
     def run(self) -> int:
         """Live; returns the exit status of the container."""

@@ -68,7 +68,18 @@ class Policy:
             ScrunError: a module is no Lua, fails, or has no function ``run``.
         """
         for verb in verbs:
-            self._function(verb)
+            self._function(verb, "document" if verb == "state" else "run")
+
+    def describe(self, members: dict[str, object]) -> dict[str, object] | None:
+        """Return what ``scrun.verbs.state`` makes of the state document; None when it cannot."""
+        try:
+            function = self._function("state", "document")
+            result = self._runtime.call(function, members)
+            document = self._runtime.to_python(result[0] if result else None, text=True)
+        except ScrunError as err:
+            log.error(f"verbs/state.lua: {err}")
+            return None
+        return document if isinstance(document, dict) else None
 
     def run(self, verb: str, container: Mapping[str, object], request: object, done: Done) -> None:
         """Call ``run`` of the verb's effective module; ``done`` hears how it ended.
@@ -83,12 +94,12 @@ class Policy:
             return
         self._step(task, (), done)
 
-    def _function(self, verb: str) -> object:
+    def _function(self, verb: str, function_name: str = "run") -> object:
         name = f"scrun.verbs.{verb}"
         module = self._runtime.require(name)
-        function = module[b"run"] if self._runtime.is_lua(module) else None
+        function = module[function_name.encode()] if self._runtime.is_lua(module) else None
         if function is None:
-            raise ScriptError(f"{name}: the module has no function run")
+            raise ScriptError(f"{name}: the module has no function {function_name}")
         return function
 
     def _step(self, task: Task, values: tuple[object, ...], done: Done) -> None:

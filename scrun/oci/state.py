@@ -70,7 +70,10 @@ def check_verb(verb: str, container_id: str, status: str) -> None:
     raise StateError(f'cannot {verb} container "{container_id}": it is {status}')
 
 
-def document(
+FIXED = ("ociVersion", "id", "pid", "status", "bundle")  # the spec's own, in this order
+
+
+def facts(
     *,
     container_id: str,
     status: str,
@@ -81,19 +84,16 @@ def document(
     created: str | None = None,
     owner: str | None = None,
     oci_version: str = OCI_VERSION,
-) -> str:
-    """Make the state document, ready to print: the spec's members, then crun's.
+) -> dict[str, Any]:
+    """Return the members of the state document: the spec's, then crun's.
 
     Args:
-        pid: of the process engines watch (our anchor); printed as 0 once ``status`` is stopped.
+        pid: of the process engines watch (our anchor); 0 once ``status`` is stopped.
         bundle: absolute path.
         annotations: those of config.json; none or an empty map leaves the member out.
         rootfs: absolute path; with ``created`` and ``owner`` left out when None.
         created: RFC 3339 (``format_time``).
         owner: name of the user who called create.
-
-    Returns:
-        Indented JSON that ends in a newline.
     """
     members: dict[str, Any] = {
         "ociVersion": oci_version,
@@ -106,7 +106,22 @@ def document(
     members.update((name, value) for name, value in extras.items() if value is not None)
     if annotations:
         members["annotations"] = dict(annotations)
-    return dumps(members, indent=2) + "\n"
+    return members
+
+
+def print_document(members: Mapping[str, Any], extra: Mapping[str, Any] | None = None) -> str:
+    """Return the document, indented JSON that ends in a newline.
+
+    Args:
+        extra: of a site, in place of ``members``; the spec's own are not its to change.
+    """
+    fixed = {name: members[name] for name in FIXED}
+    return dumps({**fixed, **(members if extra is None else extra), **fixed}, indent=2) + "\n"
+
+
+def document(**arguments: Any) -> str:
+    """Return the document of `facts`."""
+    return print_document(facts(**arguments))
 
 
 def format_time(epoch_ns: int | None = None) -> str:

@@ -37,6 +37,15 @@ describe('job.request', function()
     assert.same(wanted, salloc { 'SCRUN_TIMELIMIT=1:00', 'SCRUN_PARTITION=gpu', 'HOME=/h' })
   end)
 
+  it('takes what runs programs from the caller alone, not from an image', function()
+    local env = { 'SCRUN_PROLOG=/tmp/evil', 'SLURM_TASK_PROLOG=/tmp/evil', 'SLURM_JOB_ID=7' }
+    local made = request.from({ SCRUN_EPILOG = '/site/epilog' }, { process = { env = env } }, {})
+    assert.same({ '--epilog=/site/epilog' }, made.srun)
+    assert.is_nil(made.job_id)
+    local _, errmsg = salloc({}, nil, { ['slurm.job.task-prolog'] = '/tmp/evil' })
+    assert.matches('runs a program outside of the container', errmsg)
+  end)
+
   it('maps every variable to its option', function()
     for _, input in ipairs(options.inputs) do
       local name, option = 'SCRUN_' .. input.name, input.option

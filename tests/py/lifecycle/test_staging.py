@@ -210,7 +210,23 @@ def test_a_site_extends_a_shipped_verb(runtime: Runtime) -> None:
     assert runtime("delete", "web").returncode == 0
 
 
-@pytest.mark.parametrize("verb", ["create", "start", "kill", "delete"])
+def test_a_site_adds_to_the_state_document(runtime: Runtime) -> None:
+    """verbs/state.lua makes it; what the spec has in it stays a fact."""
+    runtime.write_site(
+        "scrun.d/verbs/state.lua",
+        "local state = require 'luastd.verbs.state'\n"
+        "function state.document(facts)\n"
+        "  facts.site = { name = 'north', racks = { 1, 2 } }\n"
+        "  facts.status = 'dreaming'\n  return facts\nend\nreturn state\n",
+    )
+    runtime.create("web", runtime.make_bundle("true"))
+    document = runtime.state("web")
+    assert document["site"] == {"name": "north", "racks": [1, 2]}
+    assert (document["status"], document["id"]) == ("created", "web")
+    assert runtime("delete", "web").returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["create", "state", "start", "kill", "delete"])
 def test_a_broken_override_starts_nothing(runtime: Runtime, verb: str) -> None:
     """A syntax error in any verb is one line with file and line, and no container half-way."""
     path = runtime.write_site(f"scrun.d/verbs/{verb}.lua", "local M = {}\nM.run = = 1\nreturn M\n")

@@ -77,7 +77,7 @@ def make_document(status: str = "running", **changes: object) -> str:
         "owner": "alice",
     }
     members.update(changes)
-    return document(**members)  # type: ignore[arg-type]
+    return document(**members)
 
 
 def test_the_document_has_the_members_of_the_spec_and_of_crun() -> None:
