@@ -25,9 +25,15 @@ RSYNC_SETTINGS = (
 )
 
 
-@pytest.fixture(params=["manual example", "shared", "rsync"])
+NODES_SETTINGS = (
+    "local settings = require 'luastd.settings'\nsettings.stage = 'rsync'\n"
+    "settings.rsync_scratch = 'nodes'\nsettings.rsync_dir = '/tmp/scratch-%u'\nreturn settings\n"
+)
+
+
+@pytest.fixture(params=["manual example", "shared", "rsync", "rsync to nodes"])
 def staged_podman(request: pytest.FixtureRequest, scrun_cluster: Cluster) -> Iterator[Podman]:
-    """alice's podman, once for each way to stage: a script, and the two settings without one."""
+    """alice's podman, once for each way to stage: a script, and the settings without one."""
     script = scrun_cluster.root_path(f"{scrun_cluster.site_dir()}/scrun.lua")
     before = script.read_bytes() if script.exists() else None
     script.unlink(missing_ok=True)
@@ -35,6 +41,8 @@ def staged_podman(request: pytest.FixtureRequest, scrun_cluster: Cluster) -> Ite
         scrun_cluster.site_script(MANUAL_EXAMPLE)
     elif request.param == "rsync":
         scrun_cluster.override("settings", RSYNC_SETTINGS)
+    elif request.param == "rsync to nodes":
+        scrun_cluster.override("settings", NODES_SETTINGS)
     with leaving_nothing(scrun_cluster) as podman:
         yield podman
     if before is not None:
