@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
+from scrun.errors import HostError
 from scrun.host.directory import write_file
 from scrun.host.user import Caller
+from scrun.hot.remove import remove_container
 from scrun.hot.wire import dumps
 from scrun.oci.config import join_path
 from scrun.oci.state import CREATING, check_transition, facts, format_time, print_document
@@ -144,6 +146,20 @@ class Container:
             "step_name": self.step_name,
             "variables": self.output_variables(),
         }
+
+
+def remove_directory(path: str) -> None:
+    """Remove a container's directory, if it is there; what is mounted in it is not entered."""
+    try:
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        remove_container(os.path.dirname(path), os.path.basename(path), directory)
+    except OSError as err:
+        raise HostError("remove", err, path=path) from err
+    finally:
+        os.close(directory)
 
 
 def submitted(command: Command, directory: str, config: Config, user: Caller) -> Container:

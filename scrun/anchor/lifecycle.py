@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from scrun import log
+from scrun.anchor.container import remove_directory
 from scrun.errors import ScrunError, StateError
-from scrun.host.directory import remove_tree
 from scrun.oci.signals import name_signal, parse_signal
 from scrun.oci.state import CREATED, CREATING, RUNNING, STOPPED
 
@@ -71,7 +71,7 @@ class Lifecycle:
         backend.on_lost = self._job_lost
 
     def primitives(self) -> dict[str, Callable[..., None]]:
-        """Return the functions of ``require 'host'`` in a verb (luastd/meta/verb_host.lua)."""
+        """Return the functions of ``require 'host'`` in a verb (luastd/meta/container.lua)."""
         return {
             "resolve_command": self._resolve_command,
             "load_script": self._load_script,
@@ -319,7 +319,7 @@ class Lifecycle:
 
     def _remove(self, resume: Resume) -> None:
         if not self._removed:
-            remove_tree(self.container.directory)
+            remove_directory(self.container.directory)
             self._removed = True
         resume(True)
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 
 from scrun import log
+from scrun.anchor.container import remove_directory
 from scrun.cluster.recovery import end_job, end_unrecorded_job
 from scrun.errors import ScriptError, ScrunError, StateError
-from scrun.host.directory import is_locked, read_record, remove_tree, take_lock, write_file
+from scrun.host.directory import is_locked, read_record, take_lock, write_file
 from scrun.host.process import SESSION, kill_relatives
 from scrun.hot.root import choose_root
 from scrun.oci.state import CREATING, STOPPED, document
@@ -87,7 +88,7 @@ def recover(directory: str, *, remove: bool = False, give_up: bool = False) -> N
     if record["staged"] or record["status"] == CREATING:
         _stage_out(record, directory, give_up=give_up or remove)
     if remove or record["status"] == CREATING:
-        remove_tree(directory)
+        remove_directory(directory)
         return
     write_file(f"{directory}/state.json", _document(record))
     write_file(f"{directory}/released", b"")
@@ -132,7 +133,7 @@ def _remove_known(directory: str) -> None:
             f"{directory} has no record, and {sorted(strangers)[0]} in it is not ours",
             hint="look at it, and remove it by hand",
         )
-    remove_tree(directory)
+    remove_directory(directory)
 
 
 def _stage_out(record: dict[str, Any], directory: str, *, give_up: bool) -> None:

@@ -44,7 +44,11 @@ class Server:
         loop.watch(self._listener.fileno(), self._accept)
 
     def _accept(self) -> None:
-        fd, _ = self._listener._accept()  # type: ignore[attr-defined]  # socket.accept is Python's
+        try:  # socket.accept is Python's
+            fd, _ = self._listener._accept()  # type: ignore[attr-defined]
+        except OSError as err:  # the caller is gone, or there are too many: not our end
+            log.debug(f"accept: {err}")
+            return
         connection = socket(fileno=fd)
         peer = connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)  # struct ucred: pid, uid, gid
         if int.from_bytes(peer[4:8], sys.byteorder) != os.getuid():

@@ -111,26 +111,6 @@ def lock_file(path: str) -> None:
         return
 
 
-def remove_tree(path: str) -> None:
-    """Remove a directory and all below it; symbolic links are removed, never followed."""
-    _empty(path, None)
-    os.rmdir(path)
-
-
-def _empty(name: str, parent_fd: int | None) -> None:
-    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent_fd)
-    try:
-        for entry in os.listdir(fd):
-            status = os.stat(entry, dir_fd=fd, follow_symlinks=False)
-            if status.st_mode & 0o170000 == 0o040000:
-                _empty(entry, fd)
-                os.rmdir(entry, dir_fd=fd)
-            else:
-                os.unlink(entry, dir_fd=fd)
-    finally:
-        os.close(fd)
-
-
 def read_record(path: str) -> dict[str, Any]:
     """Return what ``<directory>/record.cbor`` holds; empty when there is none that can be read."""
     from scrun.hot.wire import loads

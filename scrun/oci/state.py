@@ -32,17 +32,6 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     STOPPED: (),
 }
 
-# A verb's status, as the spec has it; `delete --force` and a killed creation need no leave.
-VERBS: dict[str, tuple[str, ...]] = {
-    "start": (CREATED,),
-    "kill": (CREATED, RUNNING, PAUSED),
-    "delete": (STOPPED,),
-    "exec": (CREATED, RUNNING),
-    "pause": (CREATED, RUNNING),
-    "resume": (PAUSED,),
-    "update": (CREATED, RUNNING, PAUSED),
-}
-
 
 def check_transition(container_id: str, old: str, new: str) -> None:
     """Refuse a change of state that the table does not have.
@@ -52,22 +41,6 @@ def check_transition(container_id: str, old: str, new: str) -> None:
     """
     if new not in TRANSITIONS.get(old, ()):
         raise StateError(f'container "{container_id}" cannot become {new}: it is {old}')
-
-
-def check_verb(verb: str, container_id: str, status: str) -> None:
-    """Refuse a verb in a state that the spec keeps it from. Unknown verbs pass.
-
-    Raises:
-        StateError: with the words engines look for (``container not running``).
-    """
-    allowed = VERBS.get(verb)
-    if allowed is None or status in allowed:
-        return
-    if status == STOPPED and verb in ("kill", "exec", "pause"):
-        raise StateError(
-            f'cannot {verb} container "{container_id}": container not running', code="NOT_RUNNING"
-        )
-    raise StateError(f'cannot {verb} container "{container_id}": it is {status}')
 
 
 FIXED = ("ociVersion", "id", "pid", "status", "bundle")  # the spec's own, in this order

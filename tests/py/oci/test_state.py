@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrun.errors import StateError
-from scrun.oci.state import TRANSITIONS, check_transition, check_verb, document, format_time
+from scrun.oci.state import TRANSITIONS, check_transition, document, format_time
 
 STATES = ["creating", "created", "running", "paused", "stopped"]
 LEGAL = {
@@ -36,33 +36,6 @@ def test_only_the_lifecycle_of_the_spec_is_legal(old: str, new: str) -> None:
 
 def test_every_state_has_a_row() -> None:
     assert list(TRANSITIONS) == STATES
-
-
-@pytest.mark.parametrize(
-    ("verb", "allowed"),
-    [
-        ("start", {"created"}),
-        ("kill", {"created", "running", "paused"}),
-        ("delete", {"stopped"}),
-        ("pause", {"created", "running"}),
-        ("resume", {"paused"}),
-        ("state", set(STATES)),
-    ],
-)
-def test_verbs_need_their_state(verb: str, allowed: set[str]) -> None:
-    for status in STATES:
-        if status in allowed:
-            check_verb(verb, "web", status)
-        else:
-            with pytest.raises(StateError) as caught:
-                check_verb(verb, "web", status)
-            assert 'container "web"' in caught.value.message
-
-
-def test_kill_of_a_stopped_container_has_the_words_engines_match() -> None:
-    with pytest.raises(StateError, match="container not running") as caught:
-        check_verb("kill", "web", "stopped")
-    assert caught.value.code == "NOT_RUNNING"
 
 
 def make_document(status: str = "running", **changes: object) -> str:
