@@ -4,7 +4,8 @@
 local M = {}
 local host = require 'host'
 
---- Runs the verb. A container that was created and never started may be deleted, as with runc.
+--- Runs the verb. "Attempting to delete a container that is not stopped MUST have no effect on the
+--- container and MUST generate an error"; `--force`, as engines call it, kills it first.
 ---@param container scrun.Container
 ---@param request { force: boolean }
 ---@return true? ok
@@ -12,7 +13,7 @@ local host = require 'host'
 ---@return string? code
 function M.run(container, request)
   local status = container.status
-  if (status == 'running' or status == 'creating') and not request.force then
+  if status ~= 'stopped' and not request.force then
     local text = 'cannot delete container "%s": it is %s'
     return nil, text:format(container.id, status), 'BAD_STATE'
   end

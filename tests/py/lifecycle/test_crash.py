@@ -298,7 +298,7 @@ def test_create_waits_for_its_job(slurm: ClusterRuntime, blocker: Blocker) -> No
     blocker.end()
     assert create.wait(60) == 0
     assert slurm.state("web")["status"] == "created"
-    assert slurm("delete", "web").returncode == 0
+    assert slurm("delete", "--force", "web").returncode == 0
 
 
 @pytest.mark.slurm

@@ -99,7 +99,7 @@ def test_verbs_during_the_creation_do_it_no_harm(runtime: Runtime) -> None:
         for state in states:
             state.wait(60)
         assert runtime.state(f"web{number}")["status"] == "created"
-        assert runtime("delete", f"web{number}").returncode == 0
+        assert runtime("delete", "--force", f"web{number}").returncode == 0
 
 
 def test_a_container_that_ends_cannot_be_started(runtime: Runtime) -> None:

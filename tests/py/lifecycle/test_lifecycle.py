@@ -41,7 +41,7 @@ def test_no_code_of_the_user_runs_before_start(runtime: Runtime) -> None:
     runtime.create("web", bundle)
     assert runtime.state("web")["status"] == "created"
     assert not list(bundle.outside.glob("rootfs/tmp/*")) and bundle.read("stdout") == ""
-    assert runtime("delete", "web").returncode == 0
+    assert runtime("delete", "--force", "web").returncode == 0
     assert not list(bundle.outside.glob("rootfs/tmp/*"))
 
 
@@ -146,6 +146,17 @@ def test_delete_of_a_running_container_needs_force(runtime: Runtime) -> None:
     assert runtime("state", "web").returncode == 1
 
 
+def test_delete_of_a_created_container_needs_force(runtime: Runtime) -> None:
+    """Delete: created is not stopped either; --force ends it, and its process never ran."""
+    bundle = runtime.make_bundle("echo ran")
+    runtime.create("web", bundle)
+    refused = runtime("delete", "web")
+    assert refused.returncode == 1 and "it is created" in refused.stderr
+    assert runtime.state("web")["status"] == "created"
+    assert runtime("delete", "--force", "web").returncode == 0
+    assert bundle.read("stdout") == ""
+
+
 def test_delete_force_of_nobody_succeeds(runtime: Runtime) -> None:
     """Engines clean up twice: crun and runc exit 0, without a word."""
     answer = runtime("delete", "--force", "nobody")
@@ -167,7 +178,7 @@ def test_a_second_create_leaves_the_first_alone(runtime: Runtime) -> None:
     again = runtime("create", "--bundle", bundle.path, "web")
     assert again.returncode == 1 and "already exists" in again.stderr
     assert runtime.state("web")["status"] == "created"
-    assert runtime("delete", "web").returncode == 0
+    assert runtime("delete", "--force", "web").returncode == 0
 
 
 @pytest.mark.parametrize("verb", ["state", "start", "kill", "delete"])
@@ -242,8 +253,8 @@ def test_the_pid_file_is_locked_by_the_anchor(runtime: Runtime) -> None:
             return False
 
     runtime.wait_until(locked, "the anchor has the lock")
-    assert runtime("delete", "web").returncode == 0
-    assert not locked()
+    assert runtime("delete", "--force", "web").returncode == 0
+    runtime.wait_until(lambda: not locked(), "it goes with the anchor")
 
 
 def test_streams_arrive_whole_and_apart(runtime: Runtime) -> None:

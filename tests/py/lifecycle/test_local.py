@@ -71,7 +71,7 @@ def test_an_unknown_key_of_oci_conf_is_told(runtime: Runtime) -> None:
     argv = runtime.argv("--log", log, "create", "-b", runtime.make_bundle("true").path, "web")
     assert runtime.popen(argv, stdin=subprocess.DEVNULL).wait(60) == 0
     assert "oci.conf:1: unknown key NoSuchKey" in Path(log).read_text()
-    assert runtime("delete", "web").returncode == 0
+    assert runtime("delete", "--force", "web").returncode == 0
 
 
 def test_runtimes_that_only_create_are_refused(runtime: Runtime) -> None:

@@ -223,7 +223,7 @@ def test_a_site_adds_to_the_state_document(runtime: Runtime) -> None:
     document = runtime.state("web")
     assert document["site"] == {"name": "north", "racks": [1, 2]}
     assert (document["status"], document["id"]) == ("created", "web")
-    assert runtime("delete", "web").returncode == 0
+    assert runtime("delete", "--force", "web").returncode == 0
 
 
 @pytest.mark.parametrize("verb", ["create", "state", "start", "kill", "delete"])
@@ -250,4 +250,4 @@ def test_the_record_is_readable_by_nobody_else(runtime: Runtime) -> None:
     assert {"record.cbor", "state.json", "lock"} <= set(modes)
     assert not any(mode for name, mode in modes.items() if name != "anchor.sock")
     json.loads((directory / "state.json").read_text())
-    assert runtime("delete", "web").returncode == 0
+    assert runtime("delete", "--force", "web").returncode == 0
