@@ -25,9 +25,13 @@ def make_directory(root: str, container_id: str) -> str:
         _check_root(root)
         os.mkdir(path, 0o700)
     except FileExistsError:
+        # `create` itself has the lock "recovery" while its anchor comes up.
+        is_alive = is_locked(path) or is_locked(path, "recovery")
+        has_died = not is_alive and not os.path.exists(f"{path}/released")
         raise StateError(
             f'create {container_id}: container with id "{container_id}" already exists in {root}',
             code="EXISTS",
+            hint=f"its anchor died: scrun delete --force {container_id}" if has_died else None,
         ) from None
     except OSError as err:
         raise HostError(f"create {container_id}: make directory", err, path=path) from err
@@ -122,13 +126,13 @@ def read_record(path: str) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def is_locked(path: str) -> bool:
-    """Tell whether another process has the anchor's lock of a container's directory.
+def is_locked(path: str, name: str = "lock") -> bool:
+    """Tell whether another process has a lock (see `take_lock`) of a container's directory.
 
     To be asked by who holds no lock of that file: closing it here would let that go.
     """
     try:
-        fd = os.open(f"{path}/lock", os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(f"{path}/{name}", os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:

@@ -88,6 +88,20 @@ def test_delete_of_a_dead_anchors_container(runtime: Runtime) -> None:
     assert runtime("state", "web").returncode == 1
 
 
+def test_create_of_a_dead_anchors_id_says_what_to_do(runtime: Runtime) -> None:
+    """The ID is in use until somebody has finished what the anchor left."""
+    bundle = runtime.make_bundle("true")
+    runtime.create("web", bundle)
+    again = runtime("create", "-b", bundle.path, "web")
+    assert "already exists" in again.stderr and "died" not in again.stderr
+    kill_anchor(runtime)
+    again = runtime("create", "-b", bundle.path, "web")
+    assert again.returncode == 1 and "its anchor died: scrun delete --force web" in again.stderr
+    assert runtime("delete", "--force", "web").returncode == 0
+    runtime.create("web", bundle)
+    assert runtime("delete", "--force", "web").returncode == 0
+
+
 def test_two_verbs_recover_at_once(runtime: Runtime) -> None:
     """The lock lets one finish it; both get the true answer."""
     runtime.run("web", WAIT)
