@@ -145,7 +145,7 @@ class StepSignals:
         """Call ``found`` with the step's number; None: Slurm lists no such step (any more)."""
 
         def listed(status: int, data: bytes) -> None:
-            if status:  # slurmctld does not answer
+            if status and b"Invalid job id" not in data:  # slurmctld does not answer
                 self._loop.call_later(LEARN_S, lambda: self.find_step(found))
                 return
             self._note_step(data)
@@ -155,7 +155,7 @@ class StepSignals:
             found(self.step_id)
             return
         try:
-            self._loop.capture(self._listing(), self._environment, listed)
+            self._loop.capture(self._listing(), self._environment, listed, streams=(1, 2))
         except ScrunError as err:
             log.debug(f"{self._name}: {err}")
             found(None)
