@@ -6,6 +6,7 @@ import os
 
 from scrun.errors import HostError
 from scrun.host.directory import write_file
+from scrun.host.process import read_boot
 from scrun.host.user import Caller
 from scrun.hot.remove import remove_container
 from scrun.hot.wire import dumps
@@ -96,6 +97,7 @@ class Container:
         record = {
             "id": self.id,
             "pid": os.getpid(),
+            "boot": read_boot(),
             "step_name": self.step_name,
             "backend": self.backend,
             "job": self.job,

@@ -13,7 +13,7 @@ from scrun.anchor.container import remove_directory
 from scrun.cluster.recovery import end_job, end_unrecorded_job
 from scrun.errors import ScriptError, ScrunError, StateError
 from scrun.host.directory import is_locked, read_record, take_lock, write_file
-from scrun.host.process import SESSION, kill_relatives
+from scrun.host.process import end_dead_session
 from scrun.hot.root import choose_root
 from scrun.oci.state import CREATING, STOPPED, document
 
@@ -84,7 +84,7 @@ def recover(directory: str, *, remove: bool = False, give_up: bool = False) -> N
     log.info(f"{name}: its anchor died: finishing job {record['job'].get('job_id', 0)}")
     # The job's end first: what still runs would go on writing to what is staged out.
     end_job(record, directory)
-    kill_relatives(record["pid"], SESSION)  # what its script still had running
+    end_dead_session(record["pid"], record["boot"])  # what its script still had running
     if record["staged"] or record["status"] == CREATING:
         _stage_out(record, directory, give_up=give_up or remove)
     if remove or record["status"] == CREATING:

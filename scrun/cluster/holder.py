@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # Tells its number; whoever has that reads the job's environment from /proc: a process less.
 SCRIPT = 'echo $$; exec >/dev/null; read -r rc; exit "${rc:-1}"'
 MESSAGES = "salloc.log"
-GRACE_S = 30.0  # for an ended job to let go of salloc, before it is cancelled
 SIGTERM = 15
 FAILED = "Job submit/allocate failed: "
 # The node's configuration and credentials, which come in by the caller's environment.

@@ -136,6 +136,30 @@ def kill_relatives(pid: int, field: int) -> None:
             continue  # it ended meanwhile
 
 
+def end_dead_session(leader: int, boot: str) -> None:
+    """SIGKILL what is left of a session whose leader has died.
+
+    While it has members its number is given to nobody; so one that lives is another process, and
+    after a reboot all numbers mean something else: then nothing is done.
+
+    Args:
+        boot: `read_boot` when the leader lived.
+    """
+    try:
+        with open(f"/proc/{leader}/stat", "rb") as file:
+            is_dead = file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+    except OSError:
+        is_dead = True
+    if is_dead and boot == read_boot():
+        kill_relatives(leader, SESSION)
+
+
+def read_boot() -> str:
+    """Return what is another with every boot of the machine (random(4))."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        return file.read().strip()
+
+
 def find_program(name: str, path: str | None) -> str | None:
     """Return the first executable file called ``name`` in ``path`` (colon separated)."""
     for directory in (path or DEFAULT_PATH).split(":"):

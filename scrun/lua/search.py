@@ -159,16 +159,6 @@ def site_search(environment: Mapping[str, str], slurm_conf: str | None = None) -
     return SearchPath(file.rpartition("/")[0] or ("/" if file.startswith("/") else "."))
 
 
-def locate_site(slurm_conf: str | None, override: str | None = None) -> tuple[str | None, str]:
-    """(the site's scrun.lua or None, the directory for SearchPath); see ``site_search``.
-
-    Raises:
-        ConfigError: the override is not the caller's, or scrun.lua is refused.
-    """
-    search = site_search({"SCRUN_LUA_DIR": override} if override else {}, slurm_conf)
-    return search.script(), search.site_dir or DEFAULT_DIR
-
-
 def check_owner(path: str, status: posix.stat_result, *, strict: bool = False) -> None:
     """Refuse a file or directory that others than root and the caller could have written.
 

@@ -1,0 +1,61 @@
+"""Which processes a recovery may end: those of the dead anchor's session, and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from scrun.host.process import end_dead_session, read_boot
+
+# A session leader that leaves a member, tells its number, and lives on until its stdin ends.
+LEADER = """
+import os, subprocess, sys
+member = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL)
+print(member.pid, flush=True)
+sys.stdin.read()
+os._exit(0)
+"""
+
+
+def start_session() -> tuple[subprocess.Popen[bytes], int]:
+    """Return a session's leader and the pid of its member."""
+    leader = subprocess.Popen(
+        [sys.executable, "-c", LEADER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert leader.stdout is not None
+    return leader, int(leader.stdout.readline())
+
+
+@pytest.mark.parametrize(
+    ("leader_lives", "same_boot", "ended"),
+    [(False, True, True), (True, True, False), (False, False, False)],
+    ids=["dead leader", "living leader", "another boot"],
+)
+def test_only_a_dead_leaders_session_is_ended(
+    leader_lives: bool, same_boot: bool, ended: bool
+) -> None:
+    """A number that is in use again, or from before a reboot, names somebody else's processes."""
+    leader, member = start_session()
+    watch = os.pidfd_open(member)
+    try:
+        if not leader_lives:
+            leader.communicate(timeout=20)
+        end_dead_session(leader.pid, read_boot() if same_boot else "another")
+        if ended:
+            assert select.select([watch], [], [], 20)[0], "the member has ended"
+        else:
+            assert not select.select([watch], [], [], 0.5)[0], "it lives on"
+    finally:
+        if not ended:
+            os.kill(member, signal.SIGKILL)
+        os.close(watch)
+        if leader_lives:
+            leader.communicate(timeout=20)
