@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from importlib import import_module
+from typing import Any
 
 import click
 
@@ -11,6 +13,7 @@ from scrun.errors import ScrunError
 from scrun.lua.search import SearchPath, shipped_dir, site_search
 
 HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
+LATE: dict[str, str] = {}  # tool: the module that has a command of that name
 
 
 def find_site() -> tuple[SearchPath, str]:
@@ -27,9 +30,26 @@ def find_site() -> tuple[SearchPath, str]:
     return site_search(os.environ, slurm_conf), reason
 
 
-@click.group(name="lua", context_settings=HELP_NAMES, no_args_is_help=False)
+class Tools(click.Group):
+    """A group that loads a tool's module when the tool is asked for: each has libraries its own."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all tools, loaded or not."""
+        return sorted({*super().list_commands(ctx), *LATE})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a tool, or None."""
+        home = LATE.get(cmd_name)
+        if home is None:
+            return super().get_command(ctx, cmd_name)
+        command: Any = getattr(import_module(home), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(name="lua", cls=Tools, context_settings=HELP_NAMES, no_args_is_help=False)
 def lua() -> None:
-    """Look at the Lua modules that a container would use."""
+    """Write, check, run and test the site's Lua."""
 
 
 @lua.command(context_settings=HELP_NAMES)

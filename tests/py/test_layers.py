@@ -1,7 +1,7 @@
 """The arrows between the layers: imports point down, and some libraries have one home.
 
-``cli, entry -> anchor -> lua -> cluster -> host -> oci -> errors, log, settings``; `hot` imports
-nothing of ours.
+``cli, entry -> workbench -> anchor -> lua -> cluster -> host -> oci -> errors, log, settings``;
+`hot` imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ PACKAGE = ROOT / "scrun"
 RANK = {
     **{"errors": 0, "log": 0, "settings": 0},
     **{"oci": 1, "host": 2, "cluster": 3, "lua": 4, "anchor": 5},
-    **{"cli": 6, "entry": 6, "__main__": 7},
+    **{"workbench": 6, "cli": 7, "entry": 7, "__main__": 8},
 }
 HOT_FOR_ALL = {"scrun.hot.wire", "scrun.hot.options"}
 HOT_FROM = RANK["anchor"]  # the rest of hot is for those who carry a command out
 HOMES = {
     **{"lupa": "lua", "click": "cli", "rich": "cli"},
     **{"ctypes": "host", "termios": "host", "pty": "host"},
-    "pyslurm": "cluster",
+    **{"pyslurm": "cluster", "tree_sitter": "workbench", "tree_sitter_lua": "workbench"},
 }
 # Everything that `create` loads before it forks the anchor. Measured in ms: enum and re 7, json 8,
 # subprocess 13, typing 14, click 41; os is 1.3, and posix has what it has.
