@@ -1,0 +1,135 @@
+"""Read the catalog from its TOML files and the runtime's list of constants."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import scrun.lua
+from scrun.workbench.catalog.model import (
+    SCRIPT_TYPES,
+    VERSIONS,
+    Catalog,
+    Constant,
+    Entry,
+    Field,
+    Function,
+    Parameter,
+    Record,
+    Return,
+    Value,
+    is_in,
+)
+
+HERE = Path(__file__).parent
+CONSTANTS = Path(scrun.lua.__file__).with_name("constants.txt")  # name=value, of all versions
+FIELD_TEXTS = ("access", "meaning", "since", "removed")
+
+
+@cache
+def load() -> Catalog:
+    """Return the catalog; read once."""
+    functions = _read("functions")
+    return Catalog(
+        functions={name: _function(name, given) for name, given in functions.items()},
+        values={name: _value(name, given) for name, given in _read("values").items()},
+        constants=_constants(_read("constants")),
+        entries={name: _entry(name, given) for name, given in _read("entries").items()},
+        records=_records(),
+    )
+
+
+def _read(name: str) -> dict[str, Any]:
+    with open(HERE / f"{name}.toml", "rb") as file:
+        return tomllib.load(file)
+
+
+def _function(name: str, given: dict[str, Any]) -> Function:
+    return Function(
+        name=name,
+        parameters=_parameters(given.get("parameters", ())),
+        variadic=given.get("variadic", False),
+        returns=_returns(given),
+        script_types=frozenset(given.get("types", SCRIPT_TYPES)),
+        ours=frozenset(given.get("ours", ())),
+        since_in=given.get("since_in", {}),
+        overloads=tuple(_parameters(one) for one in given.get("overloads", ())),
+        **_texts(given, "meaning", "example", "note", "since", "removed"),
+    )
+
+
+def _value(name: str, given: dict[str, Any]) -> Value:
+    return Value(
+        name=name,
+        type=given["type"],
+        script_types=frozenset(given.get("types", SCRIPT_TYPES)),
+        ours=frozenset(given.get("ours", ())),
+        **_texts(given, "meaning", "example", "note", "since", "removed"),
+    )
+
+
+def _entry(name: str, given: dict[str, Any]) -> Entry:
+    return Entry(
+        name=name,
+        script_type=given["type"],
+        required=given.get("required", True),
+        parameters=_parameters(given.get("parameters", ())),
+        returns=_returns(given),
+        **_texts(given, "meaning", "example", "note", "since", "removed"),
+    )
+
+
+def _records() -> dict[str, Record]:
+    records = {}
+    for path in sorted((HERE / "records").glob("*.toml")):
+        given = _read(f"records/{path.stem}")
+        fields = {name: _field(name, one) for name, one in given.get("fields", {}).items()}
+        records[path.stem] = Record(
+            name=path.stem,
+            fields=tuple(fields.values()),
+            script_types=frozenset(given.get("types", SCRIPT_TYPES)),
+            **_texts(given, "meaning", "example", "note", "since", "removed"),
+        )
+    return records
+
+
+def _field(name: str, given: dict[str, Any]) -> Field:
+    return Field(name=name, type=given["type"], **_texts(given, *FIELD_TEXTS))
+
+
+def _constants(given: dict[str, Any]) -> dict[str, Constant]:
+    """Return the constants: values from the runtime, the rest from constants.toml."""
+    spans = {name: span for span in given["span"] for name in span["names"]}
+    meanings = given["meaning"]
+    constants = {}
+    for name, value in re.findall(r"(\w+)=(-?\d+)", CONSTANTS.read_text()):
+        span = spans.get(name, {})
+        versions = (v for v in VERSIONS if is_in(v, span.get("since"), span.get("removed")))
+        constants[f"slurm.{name}"] = Constant(
+            name=f"slurm.{name}",
+            value=int(value),
+            versions=frozenset(versions),
+            meaning=meanings.get(name, ""),
+        )
+    return dict(sorted(constants.items()))
+
+
+def _parameters(given: Iterable[dict[str, Any]]) -> tuple[Parameter, ...]:
+    return tuple(Parameter(**one) for one in given)
+
+
+def _returns(given: dict[str, Any]) -> tuple[Return, ...]:
+    return tuple(Return(**one) for one in given.get("returns", ()))
+
+
+def _texts(given: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return those of these that are there: the others keep their defaults."""
+    return {name: _strip(given[name]) for name in names if name in given}
+
+
+def _strip(text: str) -> str:
+    return text.strip("\n")
