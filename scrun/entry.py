@@ -66,6 +66,9 @@ def _dispatch(command: "Command") -> int:
 
         return run_for_matches(command, run)
     if command.verb == "create":
+        import gc  # its runs over what is only being loaded take 1 ms; the anchor enables it again
+
+        gc.disable()
         _ensure_dependencies()
         from scrun.anchor.create import run as create  # verbs after create do not load it
 

@@ -44,6 +44,7 @@ class Lifecycle:
     Attributes:
         exit_status: of the container, or 1 when it never came to be; None while there is more
             to come.
+        on_asked: called when the job was asked for, and Slurm is to answer.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Lifecycle:
         self.backend = backend
         self.staging = staging
         self.exit_status: int | None = None
+        self.on_asked: Callable[[], None] = lambda: None
         self._step: Process | None = None
         self._stderr = -1  # the container's, while its step lives
         self._ending = False
@@ -155,6 +157,7 @@ class Lifecycle:
             _refuse(resume, self._doomed)
             return
         self.backend.allocate(request, done)
+        self.on_asked()
 
     def _check_step_options(self, resume: Resume, options: list[str]) -> None:
         def done(output: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import posix
 
@@ -9,7 +10,6 @@ from scrun import log
 from scrun.anchor.container import submitted
 from scrun.anchor.lifecycle import Lifecycle
 from scrun.anchor.policy import Policy
-from scrun.anchor.server import VERBS, Server
 from scrun.anchor.stage_host import StageHost
 from scrun.anchor.staging import Staging
 from scrun.cluster.backend import choose_backend, cluster_name, locate_slurm_conf, make_backend
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scrun.oci.config import Config
 
 SIGHUP, SIGINT, SIGTERM = 1, 2, 15
+VERBS = ("start", "kill", "delete")
 
 
 def serve(command: Command, config: Config, directory: str, channel: socket) -> NoReturn:
@@ -93,7 +94,9 @@ class Anchor:
         self.config = config
         self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
         self.policy.offer(self.lifecycle.primitives())
-        self.policy.check(("create", "state", *VERBS))
+        if search.has_overrides():  # a broken one is known before there is a job
+            self.policy.check(("create", "state", *VERBS))
+        self.lifecycle.on_asked = self._load_verbs
         container.describe = self.policy.describe
 
     def run(self) -> int:
@@ -105,12 +108,21 @@ class Anchor:
         if lifecycle.exit_status is not None:
             return lifecycle.exit_status
         # While the script is loaded on its thread:
-        self.server = Server(self.loop, container.directory, self._serve_verb)
+        from scrun.anchor.server import Server
+
+        self.server = Server(self.loop, container.directory, VERBS, self._serve_verb)
         self.loop.watch(self.channel.fileno(), self._creator_spoke)
         self.loop.watch_signals((SIGHUP, SIGINT, SIGTERM), lifecycle.interrupt)
         while lifecycle.exit_status is None or self.server.open_replies:
             self.loop.run_once()
         return lifecycle.exit_status
+
+    def _load_verbs(self) -> None:
+        """Load what was not checked, while salloc is at work: no verb is to wait for it later."""
+        try:
+            self.policy.check(VERBS)
+        except ScrunError as err:
+            self.lifecycle.abandon(err)
 
     def _serve_verb(self, verb: str, request: dict[str, object], done: object) -> None:
         self.policy.run(verb, self.container.table(), request, done)  # type: ignore[arg-type]
@@ -118,6 +130,8 @@ class Anchor:
     def _created(self, ok: bool, message: str, code: str) -> None:
         def settled(ok: bool, message: str, code: str) -> None:
             _tell(self.channel, ok, message, code)
+            gc.freeze()  # what was loaded stays: no run need look at it
+            gc.enable()
 
         self.lifecycle.created(ok, message, code, settled)
 

@@ -13,7 +13,7 @@ from scrun.oci.signals import parse_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from scrun.host.loop import Loop
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     Serve = Callable[[str, dict[str, object], Done], None]  # verb, request, done
 
 MESSAGE_BYTES = 262144
-VERBS = ("start", "kill", "delete")
 
 
 class Server:
-    """Takes requests and hands them to ``serve``.
+    """Takes requests for one of ``verbs`` and hands them to ``serve``.
 
     Attributes:
         open_replies: how many callers still wait for an answer.
     """
 
-    def __init__(self, loop: Loop, directory: str, serve: Serve) -> None:
+    def __init__(self, loop: Loop, directory: str, verbs: Sequence[str], serve: Serve) -> None:
         self.open_replies = 0
+        self._verbs = verbs
         self._loop = loop
         self._serve = serve
         folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -60,7 +60,7 @@ class Server:
         self._loop.forget(connection.fileno())
         try:
             message = loads(connection.recv(MESSAGE_BYTES))
-            verb, request = message["verb"], _understand(message)
+            verb, request = message["verb"], self._understand(message)
         except (ValueError, KeyError, TypeError, AssertionError, OSError):
             connection.close()
             return
@@ -75,16 +75,15 @@ class Server:
 
         self._serve(verb, request, done)
 
-
-def _understand(message: dict[str, object]) -> dict[str, object]:
-    verb, options, operands = message["verb"], message["options"], message["operands"]
-    if verb not in VERBS:
-        raise ValueError(verb)
-    assert isinstance(options, dict) and isinstance(operands, list)
-    request: dict[str, object] = dict(options)
-    if verb == "kill":
-        request["signal"] = parse_signal(operands[0] if operands else "TERM")[1]
-    return request
+    def _understand(self, message: dict[str, object]) -> dict[str, object]:
+        verb, options, operands = message["verb"], message["options"], message["operands"]
+        if verb not in self._verbs:
+            raise ValueError(verb)
+        assert isinstance(options, dict) and isinstance(operands, list)
+        request: dict[str, object] = dict(options)
+        if verb == "kill":
+            request["signal"] = parse_signal(operands[0] if operands else "TERM")[1]
+        return request
 
 
 def _reply(connection: socket, ok: bool, message: str, code: str) -> None:

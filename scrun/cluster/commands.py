@@ -11,7 +11,6 @@ from _stat import S_ISSOCK
 from scrun import log
 from scrun.cluster.environment import of_job, without_defaults
 from scrun.cluster.holder import Holder
-from scrun.cluster.step_signals import StepSignals
 from scrun.errors import ScrunError
 from scrun.host.process import Process, kill_group, spawn, spawn_quietly
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scrun.cluster.backend import Done
+    from scrun.cluster.step_signals import StepSignals
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
@@ -84,6 +84,7 @@ class CommandsBackend:
 
         try:
             self._holder.start(request["salloc"], granted, lambda: self.on_lost())
+            __import__("scrun.cluster.step_signals")  # for `start`, while salloc is at work
         except ScrunError as err:
             done(err)
 
@@ -201,6 +202,8 @@ class CommandsBackend:
         self, bundle: str, argv: Sequence[str], variables: Mapping[str, str], preserved: int
     ) -> Process:
         """See `Backend.start`; ``argv`` are srun's arguments. Descriptors stay on this machine."""
+        from scrun.cluster.step_signals import StepSignals  # not before there is a job
+
         self._signals = StepSignals(
             self._loop,
             self._step_name,

@@ -89,6 +89,16 @@ class SearchPath:
             return None
         return self._site_file(f"scrun.d/{relative}") or self._site_file(relative)
 
+    def has_overrides(self) -> bool:
+        """Tell whether the site may have modules of its own."""
+        try:
+            with posix.scandir(f"{self.site_dir}/scrun.d") as entries:
+                return any(True for _ in entries)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # whoever finds a module there says what is wrong
+            return True
+
     def read(self, path: str) -> bytes:
         """The text of a file that this object found.
 
