@@ -134,7 +134,8 @@ class Value:
 class Constant:
     """A number with a name, such as ``slurm.ESLURM_INVALID_QOS``.
 
-    ``versions``: the ones of `VERSIONS` that have it; of a newer Slurm: empty.
+    ``versions``: the ones of `VERSIONS` that have it; none: a newer Slurm has it. ``group``:
+    ``error`` or ``number``.
     """
 
     name: str
@@ -164,6 +165,7 @@ class Entry:
     required: bool
     meaning: str
     parameters: tuple[Parameter, ...] = ()
+    variadic: bool = False
     returns: tuple[Return, ...] = ()
     since: str | None = None
     removed: str | None = None
@@ -175,7 +177,7 @@ class Entry:
     @property
     def signature(self) -> str:
         """``slurm_job_submit(job_desc, part_list, submit_uid)``."""
-        return sign(self.name, self.parameters)
+        return sign(self.name, self.parameters, variadic=self.variadic)
 
     def is_known(self, script_type: str | None = None, version: str | None = None) -> bool:
         """Tell whether Slurm calls it in scripts of this type and version."""
@@ -184,7 +186,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a record. ``access``: ``r``, ``rw`` or ``w``; what is set otherwise is lost."""
+    """A field of a record.
+
+    Attributes:
+        access: ``r``, ``rw``, or ``w`` for what only the script writes.
+        unset: what a number is that nobody has asked for: ``NO_VAL16``; "": no such value.
+        alias: the field that this is another name of.
+        commands: of the record ``options``: the commands that take it; none: all of them.
+    """
 
     name: str
     type: str
@@ -192,15 +201,22 @@ class Field:
     meaning: str = ""
     since: str | None = None
     removed: str | None = None
+    unset: str = ""
+    alias: str = ""
+    commands: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Record:
-    """A table that Slurm hands to a script: ``job_desc``. Its fields are read and set by name."""
+    """A table that Slurm hands to a script: ``job_desc``. Its fields are read and set by name.
+
+    ``base``: the type of a table whose keys are no fixed names: ``table<string, part_rec>``.
+    """
 
     name: str
     meaning: str
     fields: tuple[Field, ...] = ()
+    base: str = ""
     script_types: frozenset[str] = frozenset(SCRIPT_TYPES)
     since: str | None = None
     removed: str | None = None
@@ -260,6 +276,13 @@ class Catalog:
                     return table[spelling]
         lower = {name.lower(), f"slurm.{name}".lower()}
         return next((item for item in self.items() if item.name.lower() in lower), None)
+
+    def find_field(self, name: str) -> tuple[Record, Field] | None:
+        """Return the field that ``job_desc.partition`` names, and its record."""
+        record_name, _, field_name = name.partition(".")
+        record = self.records.get(record_name)
+        found = record.find(field_name) if record else None
+        return (record, found) if record and found else None
 
     def nearest(self, name: str, among: set[str] | None = None) -> list[str]:
         """Return up to three names like this one, the nearest first.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import scrun.lua
+from scrun.lua.plugin_fields import Field as KeptField
+from scrun.lua.plugin_fields import read_fields
 from scrun.workbench.catalog.model import (
     SCRIPT_TYPES,
     VERSIONS,
@@ -27,7 +29,15 @@ from scrun.workbench.catalog.model import (
 
 HERE = Path(__file__).parent
 CONSTANTS = Path(scrun.lua.__file__).with_name("constants.txt")  # name=value, of all versions
-FIELD_TEXTS = ("access", "meaning", "since", "removed")
+ERROR_NAME = re.compile(r"E?(SLURM|SPANK)|EINPROGRESS")
+NIL_WHEN_UNSET = ("node_memory", "cpu_memory", "cores", "threads")
+TYPES = {
+    **dict.fromkeys(NIL_WHEN_UNSET, "integer?"),
+    **dict.fromkeys(("string", "gres", "user_name"), "string?"),
+    **dict.fromkeys(("list0", "list1_or_nil"), "string[]?"),
+    "list1": "string[]",
+    **{"environment": "environment", "bool": "boolean", "cron_job": "boolean", "float": "number"},
+}  # of the kinds of scrun.lua.plugin_fields; of the others: integer
 
 
 @cache
@@ -78,19 +88,26 @@ def _entry(name: str, given: dict[str, Any]) -> Entry:
         script_type=given["type"],
         required=given.get("required", True),
         parameters=_parameters(given.get("parameters", ())),
+        variadic=given.get("variadic", False),
         returns=_returns(given),
         **_texts(given, "meaning", "example", "note", "since", "removed"),
     )
 
 
 def _records() -> dict[str, Record]:
+    """Return the records; the fields of those that the plugins have are kept in scrun.lua."""
+    kept = read_fields()
     records = {}
     for path in sorted((HERE / "records").glob("*.toml")):
         given = _read(f"records/{path.stem}")
-        fields = {name: _field(name, one) for name, one in given.get("fields", {}).items()}
+        fields = kept.get(path.stem, {})
         records[path.stem] = Record(
             name=path.stem,
-            fields=tuple(fields.values()),
+            fields=tuple(
+                _kept_field(fields, name, one) if name in fields else _field(name, one)
+                for name, one in given.get("fields", {}).items()
+            ),
+            base=given.get("base", ""),
             script_types=frozenset(given.get("types", SCRIPT_TYPES)),
             **_texts(given, "meaning", "example", "note", "since", "removed"),
         )
@@ -98,7 +115,33 @@ def _records() -> dict[str, Record]:
 
 
 def _field(name: str, given: dict[str, Any]) -> Field:
-    return Field(name=name, type=given["type"], **_texts(given, *FIELD_TEXTS))
+    return Field(
+        name=name,
+        type=given["type"],
+        commands=tuple(given.get("commands", ())),
+        **_texts(given, "access", "meaning", "since", "removed"),
+    )
+
+
+def _kept_field(fields: Mapping[str, KeptField], name: str, given: str | dict[str, Any]) -> Field:
+    """Return a field of which the TOML file has the meaning and, if need be, a better type."""
+    field = fields[name]
+    same = fields.get(field.member)
+    is_alias = same is not None and same is not field and same.kind == field.kind
+    size = "" if field.bits == 32 else field.bits
+    is_no_val = field.bits and field.unset == (1 << field.bits) - 2
+    if isinstance(given, str):
+        given = {"meaning": given}
+    return Field(
+        name=name,
+        type=given.get("type") or TYPES.get(field.kind, "integer"),
+        access=field.access,
+        meaning=given["meaning"],
+        since=field.since,
+        removed=field.removed,
+        unset=f"NO_VAL{size}" if is_no_val and field.kind not in NIL_WHEN_UNSET else "",
+        alias=field.member if is_alias else "",
+    )
 
 
 def _constants(given: dict[str, Any]) -> dict[str, Constant]:
@@ -114,6 +157,7 @@ def _constants(given: dict[str, Any]) -> dict[str, Constant]:
             value=int(value),
             versions=frozenset(versions),
             meaning=meanings.get(name, ""),
+            group="error" if ERROR_NAME.match(name) else "number",
         )
     return dict(sorted(constants.items()))
 
