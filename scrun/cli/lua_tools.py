@@ -13,7 +13,11 @@ from scrun.errors import ScrunError
 from scrun.lua.search import SearchPath, shipped_dir, site_search
 
 HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
-LATE: dict[str, str] = {}  # tool: the module that has a command of that name
+LATE: dict[str, str] = {  # tool: the module that has a command of that name
+    "doc": "scrun.cli.lua_doc",
+    "init": "scrun.cli.lua_init",
+    "repl": "scrun.cli.lua_repl",
+}
 
 
 def find_site() -> tuple[SearchPath, str]:
