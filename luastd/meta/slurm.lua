@@ -1,141 +1,1438 @@
 ---@meta
---- The global `slurm` of a site's scrun.lua. Source: scrun(1), "SCRUN.LUA"; Slurm's
---- src/lua/slurm_lua.c and src/scrun/lua.c, 24.05 to 26.05.
+--- The global `slurm` of Slurm's Lua scripts, the functions that they define, and what these get.
+--- Made by `scrun lua doc --format luals` from scrun/workbench/catalog: change it there.
 
 ---@class slurm
----@field SUCCESS integer 0
----@field ERROR integer -1
----@field FAILURE integer -1
----@field CLUSTER_NAME string
----@field null any JSON's null
----@field [string] any errno names and constants of all Slurm versions
+---@field CLUSTER_NAME string ClusterName of slurm.conf; every script; all versions of Slurm
+---@field null any JSON's null, which a Lua table cannot hold as nil; every script; not in Slurm, only here
+---@field jobs table<string, slurm.job_rec> The jobs that slurmctld knows, by id as a string; job_submit.lua; all versions of Slurm
+---@field reservations table<string, slurm.resv> The reservations, by name; job_submit.lua; all versions of Slurm
+---@field SLURM_BB_BUSY string What slurm_bb_test_data_in and slurm_bb_test_data_out return as their second value while they are not done: `BUSY`; burst_buffer.lua; all versions of Slurm
+---@field ALLOC_SID_ADMIN_HOLD integer 1: alloc_sid of an update: held by an administrator
+---@field ALLOC_SID_USER_HOLD integer 2: alloc_sid of an update: held by the user
+---@field CONSOLIDATE_SEGMENTS integer 17592186044416: bitflags: --consolidate-segments; from 25.11.2 on; Slurm from 25.11 on
+---@field EINPROGRESS integer 115: the system's error of this name, as on Linux
+---@field ERROR integer -1: something went wrong
+---@field ESLURMD_CONTAINER_RUNTIME_INVALID integer 4031
+---@field ESLURMD_CPU_BIND_ERROR integer 4032
+---@field ESLURMD_CPU_LAYOUT_ERROR integer 4033
+---@field ESLURMD_CREATE_BATCH_DIR_ERROR integer 4010
+---@field ESLURMD_CREDENTIAL_EXPIRED integer 4007
+---@field ESLURMD_CREDENTIAL_REPLAYED integer 4009
+---@field ESLURMD_CREDENTIAL_REVOKED integer 4008
+---@field ESLURMD_EPILOG_FAILED integer 4023
+---@field ESLURMD_EXECVE_FAILED integer 4020
+---@field ESLURMD_INVALID_ACCT_FREQ integer 4003
+---@field ESLURMD_INVALID_JOB_CREDENTIAL integer 4004
+---@field ESLURMD_INVALID_SOCKET_NAME_LEN integer 4030
+---@field ESLURMD_IO_ERROR integer 4021
+---@field ESLURMD_JOB_NOTRUNNING integer 4027: Slurm up to 24.11
+---@field ESLURMD_KILL_TASK_FAILED integer 4001
+---@field ESLURMD_PROLOG_FAILED integer 4022
+---@field ESLURMD_SETUP_ENVIRONMENT_ERROR integer 4014
+---@field ESLURMD_SET_UID_OR_GID_ERROR integer 4016
+---@field ESLURMD_STEPD_PROXY_FAILED integer 4035: Slurm from 25.05 on
+---@field ESLURMD_STEP_EXISTS integer 4026
+---@field ESLURMD_STEP_NOTRUNNING integer 4027: Slurm from 25.05 on
+---@field ESLURMD_STEP_NOTSUSPENDED integer 4029
+---@field ESLURMD_STEP_SUSPENDED integer 4028
+---@field ESLURMD_TOOMANYSTEPS integer 4025
+---@field ESLURM_ACCESS_DENIED integer 2002: the user may not do this
+---@field ESLURM_ACCOUNTING_POLICY integer 2050: a limit of the association or of the QOS
+---@field ESLURM_ACTIVE_FEATURE_NOT_SUBSET integer 2031
+---@field ESLURM_ALREADY_DONE integer 2021: the job or step has ended already
+---@field ESLURM_AUTH_BADARG integer 6004
+---@field ESLURM_AUTH_CRED_INVALID integer 6000
+---@field ESLURM_AUTH_EXPIRED integer 6001: Slurm from 24.11 on
+---@field ESLURM_AUTH_NOBODY integer 6010: Slurm from 25.11 on
+---@field ESLURM_AUTH_SKIP integer 6008
+---@field ESLURM_AUTH_SOCKET_INVALID_PEER integer 6011: Slurm from 25.11 on
+---@field ESLURM_AUTH_UNABLE_TO_GENERATE_TOKEN integer 6009
+---@field ESLURM_AUTH_UNPACK integer 6007
+---@field ESLURM_BAD_DIST integer 2023: no such distribution of tasks
+---@field ESLURM_BAD_NAME integer 7004: a name with characters that are not allowed
+---@field ESLURM_BAD_SQL integer 7010
+---@field ESLURM_BAD_TASK_COUNT integer 2025: no such number of tasks
+---@field ESLURM_BAD_THREAD_PER_CORE integer 2132
+---@field ESLURM_BATCH_CONSTRAINT integer 2114
+---@field ESLURM_BATCH_ONLY integer 2039: only for batch jobs
+---@field ESLURM_BREAK_EVAL integer 2182: Slurm 25.11 only
+---@field ESLURM_BURST_BUFFER_LIMIT integer 2093
+---@field ESLURM_BURST_BUFFER_PERMISSION integer 2092
+---@field ESLURM_BURST_BUFFER_WAIT integer 2100: the burst buffer is not ready
+---@field ESLURM_CANNOT_CANCEL_CRON_JOB integer 2098
+---@field ESLURM_CANNOT_MODIFY_CRON_JOB integer 2096
+---@field ESLURM_CAN_NOT_START_IMMEDIATELY integer 2078: --immediate, and it would have to wait
+---@field ESLURM_CIRCULAR_DEPENDENCY integer 2071
+---@field ESLURM_CLUSTER_DELETED integer 7002
+---@field ESLURM_CONFIGLESS_DISABLED integer 2126
+---@field ESLURM_CONTAINER_NOT_CONFIGURED integer 10000
+---@field ESLURM_COORD_NO_INCREASE_JOB_LIMIT integer 7012
+---@field ESLURM_CORE_RESERVATION_UPDATE integer 2109
+---@field ESLURM_DATA_AMBIGUOUS_MODIFY integer 9210
+---@field ESLURM_DATA_AMBIGUOUS_QUERY integer 9211
+---@field ESLURM_DATA_CONV_FAILED integer 9202
+---@field ESLURM_DATA_EXPECTED_DICT integer 9209
+---@field ESLURM_DATA_EXPECTED_LIST integer 9208
+---@field ESLURM_DATA_FLAGS_INVALID integer 9207
+---@field ESLURM_DATA_FLAGS_INVALID_TYPE integer 9206
+---@field ESLURM_DATA_INVALID_PARSER integer 9213
+---@field ESLURM_DATA_PARSER_INVALID_STATE integer 9215
+---@field ESLURM_DATA_PARSE_BAD_INPUT integer 9216: Slurm from 25.11 on
+---@field ESLURM_DATA_PARSE_NOTHING integer 9212
+---@field ESLURM_DATA_PARSING_DEPTH integer 9214
+---@field ESLURM_DATA_PATH_NOT_FOUND integer 9200
+---@field ESLURM_DATA_PTR_NULL integer 9201
+---@field ESLURM_DATA_REGEX_COMPILE integer 9203
+---@field ESLURM_DATA_TOO_LARGE integer 9205
+---@field ESLURM_DATA_UNKNOWN_MIME_TYPE integer 9204
+---@field ESLURM_DB_CONNECTION integer 7000
+---@field ESLURM_DB_CONNECTION_INVALID integer 7008
+---@field ESLURM_DB_QUERY_TOO_WIDE integer 7007
+---@field ESLURM_DEFAULT_PARTITION_NOT_SET integer 2001: no partition was named, and none is the default
+---@field ESLURM_DEFER integer 2125
+---@field ESLURM_DEPENDENCY integer 2038: a dependency that cannot be met
+---@field ESLURM_DISABLED integer 2037: switched off, or not now
+---@field ESLURM_DUPLICATE_GRES integer 2102
+---@field ESLURM_DUPLICATE_JOB_ID integer 2011: there is a job of this number
+---@field ESLURM_DUPLICATE_STEP_ID integer 2110
+---@field ESLURM_EMPTY_HET_JOB_COMP integer 2146
+---@field ESLURM_EMPTY_HET_STEP integer 2154
+---@field ESLURM_EMPTY_JOB_ARRAY_ID integer 2141
+---@field ESLURM_EMPTY_JOB_ID integer 2136
+---@field ESLURM_EMPTY_LIST integer 2162
+---@field ESLURM_EMPTY_STEP_ID integer 2150
+---@field ESLURM_ENVIRONMENT_MISSING integer 2127
+---@field ESLURM_ERROR_ON_DESC_TO_RECORD_COPY integer 2007: Slurm up to 25.11
+---@field ESLURM_EXTERN_ONLY integer 2186: Slurm from 26.05 on
+---@field ESLURM_FED_CLUSTER_MAX_CNT integer 7100
+---@field ESLURM_FED_CLUSTER_MULTIPLE_ASSIGNMENT integer 7101
+---@field ESLURM_FED_JOB_LOCK integer 7105
+---@field ESLURM_FED_NO_VALID_CLUSTERS integer 7106
+---@field ESLURM_FILE_UNREADABLE integer 2190: Slurm from 26.05 on
+---@field ESLURM_FRAGMENTATION integer 2035
+---@field ESLURM_GROUP_ID_INVALID integer 2163
+---@field ESLURM_GROUP_ID_MISSING integer 2113
+---@field ESLURM_GROUP_ID_UNKNOWN integer 2164
+---@field ESLURM_HTTP_CONTENT_LENGTH_TOO_LARGE integer 12016: Slurm from 25.11 on
+---@field ESLURM_HTTP_EMPTY_HEADER integer 12002: Slurm from 25.11 on
+---@field ESLURM_HTTP_INVALID_CHARACTER integer 12006: Slurm from 25.11 on
+---@field ESLURM_HTTP_INVALID_CONTENT_ENCODING integer 12013: Slurm from 25.11 on
+---@field ESLURM_HTTP_INVALID_CONTENT_LENGTH integer 12007: Slurm from 25.11 on
+---@field ESLURM_HTTP_INVALID_METHOD integer 12004: Slurm from 25.11 on
+---@field ESLURM_HTTP_INVALID_STATUS_CODE integer 12003: Slurm from 25.11 on
+---@field ESLURM_HTTP_INVALID_TRANSFER_ENCODING integer 12008: Slurm from 25.11 on
+---@field ESLURM_HTTP_MISSING_CR integer 12020: Slurm from 26.05 on
+---@field ESLURM_HTTP_MISSING_LF integer 12005: Slurm from 25.11 on
+---@field ESLURM_HTTP_PARSING_FAILURE integer 12000: Slurm from 25.11 on
+---@field ESLURM_HTTP_POST_MISSING_CONTENT_LENGTH integer 12017: Slurm from 25.11 on
+---@field ESLURM_HTTP_UNEXPECTED_BODY integer 12018: Slurm from 25.11 on
+---@field ESLURM_HTTP_UNEXPECTED_REQUEST integer 12010: Slurm from 25.11 on
+---@field ESLURM_HTTP_UNEXPECTED_URL integer 12001: Slurm from 25.11 on
+---@field ESLURM_HTTP_UNKNOWN_ACCEPT_MIME_TYPE integer 12019: Slurm from 25.11 on
+---@field ESLURM_HTTP_UNSUPPORTED_CHUNK_ENCODING integer 12009: Slurm from 25.11 on
+---@field ESLURM_HTTP_UNSUPPORTED_EXPECT integer 12014: Slurm from 25.11 on
+---@field ESLURM_HTTP_UNSUPPORTED_KEEP_ALIVE integer 12015: Slurm from 25.11 on
+---@field ESLURM_HTTP_UNSUPPORTED_UPGRADE integer 12012: Slurm from 25.11 on
+---@field ESLURM_HTTP_UNSUPPORTED_VERSION integer 12011: Slurm from 25.11 on
+---@field ESLURM_INSUFFICIENT_GRES integer 2134
+---@field ESLURM_INTERCONNECT_BUSY integer 2079: Slurm up to 25.05
+---@field ESLURM_INTERCONNECT_FAILURE integer 2022
+---@field ESLURM_INTERNAL integer 2090
+---@field ESLURM_INVALID_ACCOUNT integer 2045: no such account, or not the user's
+---@field ESLURM_INVALID_ARRAY integer 2081: no such array of jobs
+---@field ESLURM_INVALID_ASSOC integer 2167
+---@field ESLURM_INVALID_AUTHTYPE_CHANGE integer 2030
+---@field ESLURM_INVALID_BURST_BUFFER_CHANGE integer 2091
+---@field ESLURM_INVALID_BURST_BUFFER_REQUEST integer 2094: a burst buffer's description that makes no sense
+---@field ESLURM_INVALID_CLUSTER_FEATURE integer 7102
+---@field ESLURM_INVALID_CLUSTER_NAME integer 7104: no such cluster
+---@field ESLURM_INVALID_CONTAINER_ID integer 2135
+---@field ESLURM_INVALID_CORE_CNT integer 2111: no such number of cores
+---@field ESLURM_INVALID_CPU_COUNT integer 2069: no such number of CPUs
+---@field ESLURM_INVALID_CRED_TYPE_CHANGE integer 2043
+---@field ESLURM_INVALID_EXTERNAL_JOB integer 2189: Slurm from 26.05 on
+---@field ESLURM_INVALID_EXTRA integer 2171
+---@field ESLURM_INVALID_FEATURE integer 2029: no node has this feature
+---@field ESLURM_INVALID_GRES integer 2072: no such generic resource
+---@field ESLURM_INVALID_GRES_TYPE integer 2119
+---@field ESLURM_INVALID_HET_JOB_COMP_NEGATIVE integer 2147
+---@field ESLURM_INVALID_HET_JOB_COMP_TOO_LARGE integer 2148
+---@field ESLURM_INVALID_HET_STEP_JOB integer 2159
+---@field ESLURM_INVALID_HET_STEP_NEGATIVE integer 2156
+---@field ESLURM_INVALID_HET_STEP_NON_NUMERIC integer 2158
+---@field ESLURM_INVALID_HET_STEP_TOO_LARGE integer 2157
+---@field ESLURM_INVALID_HET_STEP_ZERO integer 2155
+---@field ESLURM_INVALID_JOB_ARRAY_ID_NEGATIVE integer 2142
+---@field ESLURM_INVALID_JOB_ARRAY_ID_NON_NUMERIC integer 2144
+---@field ESLURM_INVALID_JOB_ARRAY_ID_TOO_LARGE integer 2143
+---@field ESLURM_INVALID_JOB_CONTAINER_CHANGE integer 2097: Slurm up to 25.05
+---@field ESLURM_INVALID_JOB_CREDENTIAL integer 2026
+---@field ESLURM_INVALID_JOB_DEFAULTS integer 2117
+---@field ESLURM_INVALID_JOB_ID integer 2017: no such job
+---@field ESLURM_INVALID_JOB_ID_NEGATIVE integer 2138
+---@field ESLURM_INVALID_JOB_ID_NON_NUMERIC integer 2140
+---@field ESLURM_INVALID_JOB_ID_TOO_LARGE integer 2139
+---@field ESLURM_INVALID_JOB_ID_ZERO integer 2137
+---@field ESLURM_INVALID_JOB_STATE integer 2181: Slurm from 25.11 on
+---@field ESLURM_INVALID_KNL integer 8001: Slurm up to 25.05
+---@field ESLURM_INVALID_LICENSES integer 2048: no such license
+---@field ESLURM_INVALID_MCS_LABEL integer 2099
+---@field ESLURM_INVALID_NAMESPACE_CHANGE integer 2097: Slurm from 25.11 on
+---@field ESLURM_INVALID_NICE integer 2123
+---@field ESLURM_INVALID_NODE_COUNT integer 2006: no such number of nodes
+---@field ESLURM_INVALID_NODE_NAME integer 2018: no such node
+---@field ESLURM_INVALID_NODE_STATE integer 2028
+---@field ESLURM_INVALID_NODE_STATE_TRANSITION integer 2180: Slurm from 25.11 on
+---@field ESLURM_INVALID_PARENT_ACCOUNT integer 2046
+---@field ESLURM_INVALID_PARTITION_NAME integer 2000: no such partition
+---@field ESLURM_INVALID_POWER_ACTION integer 2187: Slurm from 26.05 on
+---@field ESLURM_INVALID_PREFER integer 2133
+---@field ESLURM_INVALID_QOS integer 2066: no such QOS, or not the user's
+---@field ESLURM_INVALID_RELATIVE_QOS integer 2170
+---@field ESLURM_INVALID_SCHEDTYPE_CHANGE integer 2032
+---@field ESLURM_INVALID_SELECTTYPE_CHANGE integer 2033
+---@field ESLURM_INVALID_SHARED_POOL_ALLOWED integer 7014: Slurm from 26.05 on
+---@field ESLURM_INVALID_SLUID integer 2185: Slurm from 25.11 on
+---@field ESLURM_INVALID_STEP_ID_NEGATIVE integer 2151
+---@field ESLURM_INVALID_STEP_ID_NON_NUMERIC integer 2153
+---@field ESLURM_INVALID_STEP_ID_TOO_LARGE integer 2152
+---@field ESLURM_INVALID_SWITCHTYPE_CHANGE integer 2034
+---@field ESLURM_INVALID_TASK_MEMORY integer 2044: memory that no node can give
+---@field ESLURM_INVALID_TIME_LIMIT integer 2051: a time limit that is not allowed here
+---@field ESLURM_INVALID_TIME_MIN_LIMIT integer 2124
+---@field ESLURM_INVALID_TIME_VALUE integer 2054: no such time
+---@field ESLURM_INVALID_TRES integer 2115
+---@field ESLURM_INVALID_TRES_BILLING_WEIGHTS integer 2116
+---@field ESLURM_INVALID_WCKEY integer 2057: no such wckey, or not the user's
+---@field ESLURM_IN_STANDBY_MODE integer 2027
+---@field ESLURM_IN_STANDBY_USE_BACKUP integer 2131
+---@field ESLURM_JOBS_RUNNING_ON_ASSOC integer 7001
+---@field ESLURM_JOB_FINISHED integer 2084
+---@field ESLURM_JOB_HELD integer 2042: the job is held
+---@field ESLURM_JOB_MISSING_REQUIRED_PARTITION_GROUP integer 2003
+---@field ESLURM_JOB_MISSING_SIZE_SPECIFICATION integer 2008: neither tasks nor nodes are said
+---@field ESLURM_JOB_NODE_FAIL_KILLED integer 2161
+---@field ESLURM_JOB_NOT_FEDERATED integer 7103
+---@field ESLURM_JOB_NOT_FINISHED integer 2088
+---@field ESLURM_JOB_NOT_PENDING integer 2073
+---@field ESLURM_JOB_NOT_PENDING_NOR_RUNNING integer 2086
+---@field ESLURM_JOB_NOT_RUNNING integer 2085
+---@field ESLURM_JOB_NOT_SUSPENDED integer 2087
+---@field ESLURM_JOB_PENDING integer 2024: the job has not started
+---@field ESLURM_JOB_SCRIPT_MISSING integer 2009: a batch job without a script
+---@field ESLURM_JOB_SETTING_DB_INX integer 2103: Slurm up to 24.05
+---@field ESLURM_JOB_SIGNAL_FAILED integer 2172
+---@field ESLURM_JOB_STARTED integer 2083
+---@field ESLURM_JOB_SUSPENDED integer 2077
+---@field ESLURM_JOB_TIMEOUT_KILLED integer 2160
+---@field ESLURM_LICENSES_UNAVAILABLE integer 2040: the licenses are in use
+---@field ESLURM_LUA_FUNC_FAILED integer 7404: a function of the script has failed; Slurm from 25.11 on
+---@field ESLURM_LUA_FUNC_FAILED_ENOMEM integer 7406: Slurm from 25.11 on
+---@field ESLURM_LUA_FUNC_FAILED_GARBAGE_COLLECTOR integer 7407: Slurm from 25.11 on
+---@field ESLURM_LUA_FUNC_FAILED_RUNTIME_ERROR integer 7405: Slurm from 25.11 on
+---@field ESLURM_LUA_FUNC_INVALID_RC integer 7403: a function of the script returned no number; Slurm from 25.11 on
+---@field ESLURM_LUA_FUNC_NOT_FOUND integer 7402: the script lacks a function; Slurm from 25.11 on
+---@field ESLURM_LUA_INVALID_CONVERSION_TYPE integer 7408: Slurm from 25.11 on
+---@field ESLURM_LUA_INVALID_STATE integer 7400: Slurm from 25.11 on
+---@field ESLURM_LUA_INVALID_SYNTAX integer 7401: the script cannot be read; Slurm from 25.11 on
+---@field ESLURM_MAX_JOB_COUNT integer 2007: Slurm from 26.05 on
+---@field ESLURM_MAX_POWERED_NODES integer 2177
+---@field ESLURM_MISSING_TIME_LIMIT integer 8000: this cluster wants a time limit
+---@field ESLURM_MISSING_WORK_DIR integer 2063
+---@field ESLURM_MULTI_KNL_CONSTRAINT integer 2121
+---@field ESLURM_NEED_RESTART integer 2049
+---@field ESLURM_NODES_BUSY integer 2016: the nodes are in use
+---@field ESLURM_NODE_ALREADY_EXISTS integer 2168
+---@field ESLURM_NODE_NOT_AVAIL integer 2068: a node that was asked for is not there
+---@field ESLURM_NODE_TABLE_FULL integer 2169
+---@field ESLURM_NOT_HET_JOB integer 2106
+---@field ESLURM_NOT_HET_JOB_LEADER integer 2107
+---@field ESLURM_NOT_SUPPORTED integer 2036: Slurm cannot do this here
+---@field ESLURM_NOT_TOP_PRIORITY integer 2013: others go first
+---@field ESLURM_NOT_WHOLE_HET_JOB integer 2108
+---@field ESLURM_NO_REMOVE_DEFAULT_ACCOUNT integer 7009
+---@field ESLURM_NO_REMOVE_DEFAULT_QOS integer 7011
+---@field ESLURM_NO_RPC_STATS integer 7013: Slurm from 25.05 on
+---@field ESLURM_NO_STEPS integer 2062
+---@field ESLURM_ONE_CHANGE integer 7003
+---@field ESLURM_OVER_ALLOCATE integer 7005
+---@field ESLURM_PARTITION_ASSOC integer 2130
+---@field ESLURM_PARTITION_DOWN integer 2101: the partition is down
+---@field ESLURM_PARTITION_IN_USE integer 2075
+---@field ESLURM_PARTITION_NOT_AVAIL integer 2070: the partition cannot be used now
+---@field ESLURM_PATHNAME_TOO_LONG integer 2012: a path that is too long
+---@field ESLURM_PLUGIN_ACCESS_ERROR integer 8006
+---@field ESLURM_PLUGIN_BAD_VERSION integer 8010
+---@field ESLURM_PLUGIN_DLOPEN_FAILED integer 8007
+---@field ESLURM_PLUGIN_INCOMPLETE integer 8003
+---@field ESLURM_PLUGIN_INIT_FAILED integer 8008
+---@field ESLURM_PLUGIN_INVALID integer 8002
+---@field ESLURM_PLUGIN_MISSING_NAME integer 8009
+---@field ESLURM_PLUGIN_NOTFOUND integer 8005
+---@field ESLURM_PLUGIN_NOT_LOADED integer 8004
+---@field ESLURM_PORTS_BUSY integer 2059
+---@field ESLURM_PORTS_INVALID integer 2060
+---@field ESLURM_PREEMPTION_REQUIRED integer 2179: Slurm from 24.11 on
+---@field ESLURM_PRIO_RESET_FAIL integer 2095
+---@field ESLURM_PROLOG_RUNNING integer 2061
+---@field ESLURM_PROTOCOL_INCOMPLETE_PACKET integer 5003
+---@field ESLURM_QOS_PREEMPTION_LOOP integer 2067
+---@field ESLURM_QOS_THRES integer 2074: a threshold of the QOS
+---@field ESLURM_REBOOT_IN_PROGRESS integer 2120
+---@field ESLURM_REQUESTED_NODES_NOT_IN_PARTITION integer 2004: nodes that are not in the partition
+---@field ESLURM_REQUESTED_NODE_CONFIG_UNAVAILABLE integer 2014: no node is like this
+---@field ESLURM_REQUESTED_PART_CONFIG_UNAVAILABLE integer 2015: more than a limit of the partition allows
+---@field ESLURM_REQUESTED_TOPO_CONFIG_UNAVAILABLE integer 2178: Slurm from 24.11 on
+---@field ESLURM_RESERVATION_ACCESS integer 2052: the reservation is not for this user
+---@field ESLURM_RESERVATION_BUSY integer 2055
+---@field ESLURM_RESERVATION_EMPTY integer 2080
+---@field ESLURM_RESERVATION_INVALID integer 2053: no such reservation
+---@field ESLURM_RESERVATION_MAINT integer 2118
+---@field ESLURM_RESERVATION_NAME_DUP integer 2082
+---@field ESLURM_RESERVATION_NOT_USABLE integer 2056
+---@field ESLURM_RESERVATION_NO_SKIP integer 2128
+---@field ESLURM_RESERVATION_OVERLAP integer 2058
+---@field ESLURM_RESERVATION_USER_GROUP integer 2129
+---@field ESLURM_REST_AUTH_FAIL integer 9008: Slurm from 25.11 on
+---@field ESLURM_REST_BAD_REQUEST integer 9009: Slurm from 26.05 on
+---@field ESLURM_REST_EMPTY_RESULT integer 9003
+---@field ESLURM_REST_FAIL_PARSING integer 9001
+---@field ESLURM_REST_INVALID_JOBS_DESC integer 9002
+---@field ESLURM_REST_INVALID_QUERY integer 9000
+---@field ESLURM_REST_MISSING_GID integer 9005
+---@field ESLURM_REST_MISSING_UID integer 9004
+---@field ESLURM_REST_UNKNOWN_URL integer 9006: Slurm from 25.11 on
+---@field ESLURM_REST_UNKNOWN_URL_METHOD integer 9007: Slurm from 25.11 on
+---@field ESLURM_RESULT_TOO_LARGE integer 7006
+---@field ESLURM_RES_CORES_PER_GPU_NO integer 2176
+---@field ESLURM_RES_CORES_PER_GPU_TOPO integer 2175
+---@field ESLURM_RES_CORES_PER_GPU_UNIQUE integer 2174
+---@field ESLURM_RETRY_EVAL integer 2183: Slurm 25.11 only
+---@field ESLURM_RETRY_EVAL_HINT integer 2184: Slurm 25.11 only
+---@field ESLURM_RSV_ALREADY_STARTED integer 2104
+---@field ESLURM_SAME_PARENT_ACCOUNT integer 2047: the account is its parent already
+---@field ESLURM_SIGNAL_JOBS_INVALID integer 2173
+---@field ESLURM_STEPS_DRAINED integer 2064: Slurm from 26.05 on
+---@field ESLURM_STEP_LIMIT integer 2076
+---@field ESLURM_STEP_QUEUED integer 2188: Slurm from 26.05 on
+---@field ESLURM_SUBMISSIONS_DISABLED integer 2105
+---@field ESLURM_TAKEOVER_NO_HEARTBEAT integer 2041
+---@field ESLURM_TLS_REQUIRED integer 13000: Slurm from 25.11 on
+---@field ESLURM_TOO_MANY_REQUESTED_CPUS integer 2005: more CPUs than a node has
+---@field ESLURM_TOPO_EMPTY_NODE_MAP integer 7208: Slurm from 26.05 on
+---@field ESLURM_TOPO_INSUFFICIENT_RESOURCES integer 7205: Slurm from 26.05 on
+---@field ESLURM_TOPO_MAX_NODE_LIMIT integer 7207: Slurm from 26.05 on
+---@field ESLURM_TOPO_NO_FIT integer 7203: Slurm from 26.05 on
+---@field ESLURM_TOPO_REQ_NODES_NOT_AVAIL integer 7201: Slurm from 26.05 on
+---@field ESLURM_TOPO_REQ_NODES_NO_MATCH_TOPO integer 7202: Slurm from 26.05 on
+---@field ESLURM_TOPO_SEGMENT_NO_FIT integer 7204: Slurm from 26.05 on
+---@field ESLURM_TOPO_WEIGHT_NO_FIT integer 7206: Slurm from 26.05 on
+---@field ESLURM_TRANSITION_STATE_NO_UPDATE integer 2020: not now: the job is between two states
+---@field ESLURM_TRIGGER_DUP integer 2089
+---@field ESLURM_UNSUPPORTED_GRES integer 2122
+---@field ESLURM_URL_EMPTY integer 11001: Slurm from 25.05 on
+---@field ESLURM_URL_INVALID_FORMATING integer 11003: Slurm from 25.11 on
+---@field ESLURM_URL_INVALID_FRAGMENT integer 11010: Slurm from 25.11 on
+---@field ESLURM_URL_INVALID_HOST integer 11006: Slurm from 25.11 on
+---@field ESLURM_URL_INVALID_PATH integer 11008: Slurm from 25.11 on
+---@field ESLURM_URL_INVALID_PORT integer 11007: Slurm from 25.11 on
+---@field ESLURM_URL_INVALID_QUERY integer 11009: Slurm from 25.11 on
+---@field ESLURM_URL_INVALID_SCHEME integer 11004: Slurm from 25.11 on
+---@field ESLURM_URL_NON_NULL_TERMINATOR integer 11002: Slurm from 25.11 on
+---@field ESLURM_URL_UNKNOWN_SCHEME integer 11000: Slurm from 25.05 on
+---@field ESLURM_URL_UNSUPPORTED_FORMAT integer 11011: Slurm from 25.11 on
+---@field ESLURM_URL_UNSUPPORTED_SCHEME integer 11005: Slurm from 25.11 on
+---@field ESLURM_USER_ID_INVALID integer 2165
+---@field ESLURM_USER_ID_MISSING integer 2010: no such user
+---@field ESLURM_USER_ID_UNKNOWN integer 2166: the system knows no such user
+---@field ESLURM_UTF16BE_SCHEMA integer 9311: Slurm after 26.05
+---@field ESLURM_UTF16LE_SCHEMA integer 9312: Slurm after 26.05
+---@field ESLURM_UTF16_SURROGATE_CODE integer 9307: Slurm after 26.05
+---@field ESLURM_UTF32BE_SCHEMA integer 9313: Slurm after 26.05
+---@field ESLURM_UTF32LE_SCHEMA integer 9314: Slurm after 26.05
+---@field ESLURM_UTF8_INVALID_BYTE_2 integer 9303: Slurm after 26.05
+---@field ESLURM_UTF8_INVALID_BYTE_3 integer 9304: Slurm after 26.05
+---@field ESLURM_UTF8_INVALID_BYTE_4 integer 9305: Slurm after 26.05
+---@field ESLURM_UTF8_INVALID_READ integer 9301: Slurm after 26.05
+---@field ESLURM_UTF8_READ_ILLEGAL_TERMINATION integer 9302: Slurm after 26.05
+---@field ESLURM_UTF_INVALID_CODE integer 9300: Slurm after 26.05
+---@field ESLURM_UTF_NONCHARACTER_CODE integer 9309: Slurm after 26.05
+---@field ESLURM_UTF_NULL_CODE integer 9310: Slurm after 26.05
+---@field ESLURM_UTF_PRIVATE_CODE integer 9308: Slurm after 26.05
+---@field ESLURM_UTF_RESERVED_CODE integer 9306: Slurm after 26.05
+---@field ESLURM_WRITING_TO_FILE integer 2019
+---@field ESLURM_X11_NOT_AVAIL integer 2112
+---@field ESPANK_BAD_ARG integer 3001
+---@field ESPANK_ENV_EXISTS integer 3003
+---@field ESPANK_ENV_NOEXIST integer 3004
+---@field ESPANK_ERROR integer 3000
+---@field ESPANK_JOB_FAILURE integer 3012: Slurm from 25.05 on
+---@field ESPANK_NODE_FAILURE integer 3011: Slurm from 25.05 on
+---@field ESPANK_NOEXIST integer 3007
+---@field ESPANK_NOSPACE integer 3005
+---@field ESPANK_NOT_AVAIL integer 3009
+---@field ESPANK_NOT_EXECD integer 3008
+---@field ESPANK_NOT_LOCAL integer 3010
+---@field ESPANK_NOT_REMOTE integer 3006
+---@field ESPANK_NOT_TASK integer 3002
+---@field EXPEDITED_REQUEUE integer 35184372088832: bitflags: --requeue=expedite; Slurm from 25.11 on
+---@field FAILURE integer -1: the same as ERROR
+---@field GRES_ALLOW_TASK_SHARING integer 1099511627776: bitflags: tasks share the gres of the job
+---@field GRES_DISABLE_BIND integer 524288: bitflags: CPUs need not be near the gres
+---@field GRES_ENFORCE_BIND integer 16: bitflags: only CPUs near the gres
+---@field GRES_MULT_TASKS_PER_SHARING integer 549755813888: bitflags: tasks may share a shared gres
+---@field GRES_ONE_TASK_PER_SHARING integer 274877906944: bitflags: tasks may not share a shared gres
+---@field INFINITE integer 4294967295: no limit, 32 bits
+---@field INFINITE64 integer 18446744073709551616: no limit, 64 bits; as a Lua number the same as NO_VAL64
+---@field JOB_SHARED_MCS integer 3: shared: --exclusive=mcs
+---@field JOB_SHARED_NONE integer 0: shared: the nodes are the job's alone
+---@field JOB_SHARED_OK integer 1: shared: --oversubscribe
+---@field JOB_SHARED_USER integer 2: shared: --exclusive=user
+---@field KILL_INV_DEP integer 1: bitflags: end the job when its dependency cannot be met
+---@field MAIL_INVALID_DEPEND integer 1024: mail_type: a dependency that cannot be met
+---@field MAIL_JOB_BEGIN integer 1: mail_type: the job begins
+---@field MAIL_JOB_END integer 2: mail_type: the job ends
+---@field MAIL_JOB_FAIL integer 4: mail_type: the job fails
+---@field MAIL_JOB_REQUEUE integer 8: mail_type: the job is requeued
+---@field MAIL_JOB_STAGE_OUT integer 256: mail_type: the burst buffer is staged out
+---@field MAIL_JOB_TIME100 integer 16: mail_type: the time limit is reached
+---@field MAIL_JOB_TIME50 integer 128: mail_type: half of the time limit is over
+---@field MAIL_JOB_TIME80 integer 64: mail_type: 80 % of the time limit are over
+---@field MAIL_JOB_TIME890 integer 32: mail_type: 90 % of the time limit are over; Slurm spells it so
+---@field MEM_PER_CPU integer 9223372036854775808: added to an amount of memory: for each CPU
+---@field NICE_OFFSET integer 2147483648: nice 0; what --nice says is added to it
+---@field NO_KILL_INV_DEP integer 2: bitflags: do not end it
+---@field NO_VAL integer 4294967294: nothing was said, 32 bits
+---@field NO_VAL16 integer 65534: nothing was said, 16 bits
+---@field NO_VAL64 integer 18446744073709551616: nothing was said, 64 bits; as a Lua number the same as INFINITE64
+---@field NO_VAL8 integer 254: nothing was said, 8 bits
+---@field SHARED_FORCE integer 32768: shared: the user has no choice
+---@field SLURMCTLD_COMMUNICATIONS_BACKOFF integer 1804
+---@field SLURMCTLD_COMMUNICATIONS_CONNECTION_ERROR integer 1800: slurmctld cannot be reached
+---@field SLURMCTLD_COMMUNICATIONS_HARD_DROP integer 1805
+---@field SLURMCTLD_COMMUNICATIONS_RECEIVE_ERROR integer 1802
+---@field SLURMCTLD_COMMUNICATIONS_SEND_ERROR integer 1801
+---@field SLURMCTLD_COMMUNICATIONS_SHUTDOWN_ERROR integer 1803
+---@field SLURM_BLOCKED_ON_READ integer 1017: Slurm from 26.05 on
+---@field SLURM_BLOCKED_ON_WRITE integer 1018: Slurm from 26.05 on
+---@field SLURM_COMMUNICATIONS_CONNECTION_ERROR integer 1001: no connection
+---@field SLURM_COMMUNICATIONS_CONNECT_TIMEOUT integer 1021: Slurm from 26.05 on
+---@field SLURM_COMMUNICATIONS_DELAYED_ERROR integer 1024: Slurm after 26.05
+---@field SLURM_COMMUNICATIONS_INVALID_FD integer 1016: Slurm from 24.11 on
+---@field SLURM_COMMUNICATIONS_INVALID_INCOMING_FD integer 1014: Slurm from 24.11 on
+---@field SLURM_COMMUNICATIONS_INVALID_OUTGOING_FD integer 1015: Slurm from 24.11 on
+---@field SLURM_COMMUNICATIONS_MISSING_SOCKET_ERROR integer 1013
+---@field SLURM_COMMUNICATIONS_QUIESCE_TIMEOUT integer 1020: Slurm from 26.05 on
+---@field SLURM_COMMUNICATIONS_READ_TIMEOUT integer 1023: Slurm from 26.05 on
+---@field SLURM_COMMUNICATIONS_RECEIVE_ERROR integer 1003
+---@field SLURM_COMMUNICATIONS_REJECTED integer 1019: Slurm from 26.05 on
+---@field SLURM_COMMUNICATIONS_SEND_ERROR integer 1002
+---@field SLURM_COMMUNICATIONS_SHUTDOWN_ERROR integer 1004
+---@field SLURM_COMMUNICATIONS_WRITE_TIMEOUT integer 1022: Slurm from 26.05 on
+---@field SLURM_ERROR integer -1: the same as ERROR
+---@field SLURM_MPI_PLUGIN_NAME_INVALID integer 1009
+---@field SLURM_MPI_PLUGIN_PRELAUNCH_SETUP_FAILED integer 1010
+---@field SLURM_NO_CHANGE_IN_DATA integer 1900: nothing is new since the last question
+---@field SLURM_PLUGIN_NAME_INVALID integer 1011
+---@field SLURM_PROTOCOL_AUTHENTICATION_ERROR integer 1007: the other side is not trusted: munge, clocks, keys
+---@field SLURM_PROTOCOL_INSANE_MSG_LENGTH integer 1008
+---@field SLURM_PROTOCOL_IO_STREAM_VERSION_ERROR integer 1006
+---@field SLURM_PROTOCOL_SOCKET_IMPL_TIMEOUT integer 5004: no answer in time
+---@field SLURM_PROTOCOL_SOCKET_ZERO_BYTES_SENT integer 5005
+---@field SLURM_PROTOCOL_VERSION_ERROR integer 1005: the two sides are of versions that do not go together
+---@field SLURM_SHUTTING_DOWN integer 1025: Slurm after 26.05
+---@field SLURM_SUCCESS integer 0: the same as SUCCESS
+---@field SLURM_UNEXPECTED_MSG_ERROR integer 1000
+---@field SLURM_UNKNOWN_FORWARD_ADDR integer 1012
+---@field SPREAD_JOB integer 256: bitflags: --spread-job
+---@field SPREAD_SEGMENTS integer 8796093022208: bitflags: --spread-segments; Slurm from 25.11 on
+---@field STEPMGR_ENABLED integer 2199023255552: bitflags: --stepmgr
+---@field SUCCESS integer 0: all went well
+---@field USE_MIN_NODES integer 512: bitflags: --use-min-nodes
 slurm = {}
 
---- Runs a shell script on this machine, with the job's environment.
----@param script string for /bin/sh -c
----@param options? host.RunOptions
----@return integer status exit code; 128+n for a death by signal n
----@return string output
----@return string? stderr when asked for apart
+--- How a command runs: the second argument of slurm.allocator_command and slurm.remote_command.
+---@class slurm.RunOptions
+---@field timeout number? seconds; past it the command is ended, status 124
+---@field stdin string? what the command reads
+---@field stderr string? `apart`: a third result; `merged`, or nothing said: with the output
+---@field nodes string[]? names of nodes, of slurm.remote_command only; all of the job's when it is not said
+
+--- The variables of a job, by name: job_desc.environment. Setting one changes the job; none can be
+--- taken away, and pairs() finds none.
+--- Batch jobs only: reading another's gives nil and logs a line.
+---@alias slurm.environment table<string, string?>
+
+--- A job as it was submitted, or the change that was asked for: the first argument of
+--- slurm_job_submit and slurm_job_modify. Setting a field changes the job.
+--- What nobody has asked for is nil, or one of slurm.NO_VAL, NO_VAL16, NO_VAL64: each field says
+--- which. Compare with it before you compute. Setting a text to '' takes it away; nil and a table
+--- are errors. Setting a field that cannot be set, or that is unknown, logs an error and changes
+--- nothing.
+---@class slurm.job_desc
+---@field account string? the account to charge
+---@field acctg_freq string? --acctg-freq: how often usage is sampled
+---@field admin_comment string? a comment of the administrators
+---@field alloc_node string? the machine that asked; cannot be set
+---@field argc integer how many arguments the batch script gets; cannot be set
+---@field argv string[]? the script and its arguments, from index 0; cannot be set
+---@field array_inx string? --array, such as `0-15%4`
+---@field assoc_comment string? the comment of the user's association with this account and partition; cannot be set
+---@field assoc_qos string? the QOS that the user's association allows, with commas; Slurm from 24.11 on; cannot be set
+---@field batch_features string? --batch: features of the node where the script runs
+---@field begin_time integer --begin, seconds since the epoch; 0: now
+---@field bitflags integer flags as one number, see slurm.KILL_INV_DEP, slurm.SPREAD_JOB and their like
+---@field boards_per_node integer boards for each node; cannot be set
+---@field burst_buffer string? --bb: the burst buffer's description
+---@field clusters string? --clusters, with commas
+---@field comment string? --comment
+---@field container string? --container: the OCI bundle
+---@field contiguous integer --contiguous: 1, the nodes must follow each other; slurm.NO_VAL16 when nothing was said
+---@field core_spec integer? --core-spec: cores set apart for the system; nil when threads are, or nothing is said; Slurm from 26.05 on
+---@field cores_per_socket integer --cores-per-socket; slurm.NO_VAL16 when nothing was said
+---@field cpu_freq_gov integer --cpu-freq: the governor; slurm.NO_VAL when nothing was said
+---@field cpu_freq_max integer --cpu-freq: the highest frequency, kHz; slurm.NO_VAL when nothing was said
+---@field cpu_freq_min integer --cpu-freq: the lowest frequency, kHz; slurm.NO_VAL when nothing was said
+---@field cpus_per_task integer --cpus-per-task; slurm.NO_VAL16 when nothing was said
+---@field cpus_per_tres string? --cpus-per-gpu, as `gres/gpu:4`
+---@field cron_job boolean whether it comes from scrontab; cannot be set
+---@field default_account string? the user's default account; cannot be set
+---@field default_qos string? the default QOS of the user's association; cannot be set
+---@field delay_boot integer --delay-boot, seconds; slurm.NO_VAL when nothing was said
+---@field dependency string? --dependency
+---@field end_time integer by when it must have ended, seconds since the epoch; of updates
+---@field environment slurm.environment the job's variables by name: see the record environment; cannot be set
+---@field exc_nodes string? --exclude
+---@field extra string? --extra: any text
+---@field features string? --constraint
+---@field gres string? tres_per_node by its old name: what is set gets `gres/` before it
+---@field group_id integer the gid of the job; cannot be set
+---@field het_job_offset integer the number of the component; slurm.NO_VAL: not a heterogeneous job; cannot be set
+---@field immediate integer --immediate: 1, run at once or not at all
+---@field licenses string? --licenses
+---@field mail_type integer --mail-type: a sum of slurm.MAIL_* numbers; slurm.NO_VAL16 when nothing was said
+---@field mail_user string? --mail-user
+---@field max_cpus integer the most CPUs; slurm.NO_VAL when nothing was said
+---@field max_nodes integer the upper number of --nodes; slurm.NO_VAL when nothing was said
+---@field mcs_label string? --mcs-label
+---@field mem_per_tres string? --mem-per-gpu, as `gres/gpu:1024`
+---@field min_cpus integer the fewest CPUs; slurm.NO_VAL when nothing was said
+---@field min_mem_per_cpu integer? --mem-per-cpu, MiB; nil when memory is asked for by node, or not at all
+---@field min_mem_per_node integer? --mem, MiB; nil when memory is asked for by CPU, or not at all
+---@field min_nodes integer the lower number of --nodes; slurm.NO_VAL when nothing was said
+---@field name string? --job-name
+---@field network string? --network; cannot be set
+---@field nice integer --nice, plus slurm.NICE_OFFSET; slurm.NO_VAL when nothing was said
+---@field ntasks_per_board integer tasks for each board; cannot be set
+---@field ntasks_per_core integer --ntasks-per-core; slurm.NO_VAL16 when nothing was said; cannot be set
+---@field ntasks_per_gpu integer --ntasks-per-gpu; slurm.NO_VAL16 when nothing was said; the same as ntasks_per_tres
+---@field ntasks_per_node integer --ntasks-per-node; slurm.NO_VAL16 when nothing was said
+---@field ntasks_per_socket integer --ntasks-per-socket; slurm.NO_VAL16 when nothing was said
+---@field ntasks_per_tres integer tasks for each gpu; slurm.NO_VAL16 when nothing was said
+---@field num_tasks integer --ntasks; slurm.NO_VAL when nothing was said
+---@field oversubscribe integer 0 exclusive, 1 --oversubscribe, 2 --exclusive=user, 3 --exclusive=mcs: see slurm.JOB_SHARED_*; slurm.NO_VAL16 when nothing was said; the same as shared
+---@field pack_job_offset integer het_job_offset by its old name; cannot be set
+---@field partition string? --partition, with commas
+---@field pn_min_cpus integer --mincpus; slurm.NO_VAL16 when nothing was said
+---@field pn_min_memory integer memory as Slurm keeps it, MiB, slurm.MEM_PER_CPU added when it is for each CPU; too big for a Lua number: prefer min_mem_per_node and min_mem_per_cpu; slurm.NO_VAL64 when nothing was said
+---@field pn_min_tmp_disk integer --tmp, MiB; slurm.NO_VAL when nothing was said
+---@field prefer string? --prefer: features that would be nice
+---@field priority integer the priority; 0: held; slurm.NO_VAL when nothing was said
+---@field qos string? --qos
+---@field reboot integer --reboot: 1; slurm.NO_VAL16 when nothing was said
+---@field req_context string? --context: the SELinux context that was asked for; cannot be set
+---@field req_nodes string? --nodelist
+---@field req_switch integer --switches: how many at most; slurm.NO_VAL when nothing was said
+---@field requeue integer 1 --requeue, 0 --no-requeue; slurm.NO_VAL16 when nothing was said
+---@field reservation string? --reservation
+---@field script string? the batch script's text; nil: not a batch job
+---@field segment_size integer --segment: nodes for each segment; slurm.NO_VAL16 when nothing was said; Slurm from 25.11 on
+---@field selinux_context string? the SELinux context
+---@field shared integer oversubscribe by its old name; slurm.NO_VAL16 when nothing was said
+---@field site_factor integer the site's part of the priority; slurm.NO_VAL when nothing was said
+---@field sockets_per_board integer sockets for each board; cannot be set
+---@field sockets_per_node integer --sockets-per-node; slurm.NO_VAL16 when nothing was said
+---@field spank_job_env string[]? what SPANK plugins put into the environment of prolog and epilog, from index 0; cannot be set
+---@field spank_job_env_size integer the number of entries of spank_job_env; cannot be set
+---@field std_err string? --error
+---@field std_in string? --input
+---@field std_out string? --output
+---@field thread_spec integer? --thread-spec: threads set apart for the system; nil when cores are, or nothing is said; Slurm from 26.05 on
+---@field threads_per_core integer --threads-per-core; slurm.NO_VAL16 when nothing was said
+---@field time_limit integer --time, minutes; slurm.INFINITE: none; slurm.NO_VAL when nothing was said
+---@field time_min integer --time-min, minutes; slurm.NO_VAL when nothing was said
+---@field tres_bind string? --tres-bind, and --gpu-bind as `gres/gpu:closest`
+---@field tres_freq string? --gpu-freq, as `gpu:high`
+---@field tres_per_job string? --gpus, as `gres/gpu:8`
+---@field tres_per_node string? --gres and --gpus-per-node, as `gres/gpu:2`
+---@field tres_per_socket string? --gpus-per-socket, as `gres/gpu:1`
+---@field tres_per_task string? --gpus-per-task and --tres-per-task, as `gres/gpu:1`
+---@field user_id integer the uid of the job; cannot be set
+---@field user_name string? the user's name; nil when the uid has none; cannot be set
+---@field wait4switch integer --switches: how many seconds to wait for them; slurm.NO_VAL when nothing was said
+---@field wckey string? --wckey
+---@field work_dir string? --chdir: the working directory
+
+--- A job as it was just before the call: the last argument of most functions of burst_buffer.lua.
+--- It cannot be changed.
+---@class slurm.job_info
+---@field account string? the account to charge
+---@field accrue_time integer when the job began to gain priority by its age, seconds since the epoch
+---@field admin_comment string? a comment of the administrators
+---@field alloc_node string? the machine that asked
+---@field alloc_sid integer the session id of the process that asked
+---@field array_job_id integer the id of the array's first job; 0 outside an array
+---@field array_max_tasks integer how many tasks of the array may run at once
+---@field array_task_id integer the number of this task in its array; slurm.NO_VAL outside one; slurm.NO_VAL when nothing was said
+---@field array_task_str string? the numbers of the tasks that are still to start
+---@field assoc_id integer the number of the association
+---@field batch_features string? --batch: features of the node where the script runs
+---@field batch_flag integer 1 for a batch job, 2 for one that was requeued
+---@field batch_host string? the node where the script runs
+---@field billable_tres number what the job is billed by
+---@field boards_per_node integer boards for each node
+---@field burst_buffer string? --bb: the burst buffer's description
+---@field burst_buffer_state string? what the burst buffer is doing
+---@field cluster string? the cluster that the job is in
+---@field cluster_features string? --cluster-constraint
+---@field command string? the command that was submitted
+---@field comment string? --comment
+---@field container string? --container: the OCI bundle
+---@field container_id string? --container-id
+---@field container_type string? the type of container; Slurm from 26.05 on
+---@field contiguous integer --contiguous: 1, the nodes must follow each other
+---@field core_spec integer --core-spec or --thread-spec, as one number
+---@field cores_per_socket integer --cores-per-socket
+---@field cpu_freq_gov integer --cpu-freq: the governor
+---@field cpu_freq_max integer --cpu-freq: the highest frequency, kHz
+---@field cpu_freq_min integer --cpu-freq: the lowest frequency, kHz
+---@field cpus_per_task integer --cpus-per-task
+---@field cpus_per_tres string? --cpus-per-gpu, as `gres/gpu:4`
+---@field cronspec string? the times of a scrontab job
+---@field deadline integer --deadline, seconds since the epoch
+---@field delay_boot integer --delay-boot, seconds
+---@field dependency string? --dependency
+---@field derived_ec integer the highest exit status of the job's steps
+---@field eligible_time integer from when the job could run, seconds since the epoch
+---@field end_time integer when it ends or has ended, seconds since the epoch
+---@field exc_nodes string? --exclude
+---@field exclusive integer --exclusive, as a number; Slurm from 26.05 on
+---@field exit_code integer the wait status: exit code * 256 + signal
+---@field features string? --constraint
+---@field fed_origin_str string? the federation's cluster that the job came from
+---@field fed_siblings_active_str string? the clusters where a sibling of it is active
+---@field fed_siblings_viable_str string? the clusters where it could run
+---@field gres_detail_cnt integer the number of entries of gres_detail_str
+---@field gres_detail_str string[]? what each node gives, as `gpu:2(IDX:0-1)`; nil before the job runs
+---@field gres_total string? the gres of all nodes
+---@field group_id integer the gid of the job
+---@field het_job_id integer the id of the heterogeneous job's leader; 0: none
+---@field het_job_id_set string? the ids of all its components
+---@field het_job_offset integer the number of the component; slurm.NO_VAL: not a heterogeneous job
+---@field job_id integer the job's id
+---@field job_state integer a number: the base state in the lowest 8 bits, flags above
+---@field last_sched_eval integer when the scheduler last looked at it, seconds since the epoch
+---@field licenses string? --licenses
+---@field mail_type integer --mail-type: a sum of slurm.MAIL_* numbers
+---@field mail_user string? --mail-user
+---@field max_cpus integer the most CPUs
+---@field max_nodes integer the upper number of --nodes
+---@field mcs_label string? --mcs-label
+---@field mem_per_tres string? --mem-per-gpu, as `gres/gpu:1024`
+---@field min_mem_per_cpu integer? --mem-per-cpu, MiB; nil when memory is asked for by node, or not at all
+---@field min_mem_per_node integer? --mem, MiB; nil when memory is asked for by CPU, or not at all
+---@field name string? --job-name
+---@field network string? --network
+---@field nice integer --nice, plus slurm.NICE_OFFSET
+---@field nodes string? the names of the nodes, as a host list
+---@field ntasks_per_board integer tasks for each board
+---@field ntasks_per_core integer --ntasks-per-core
+---@field ntasks_per_node integer --ntasks-per-node
+---@field ntasks_per_socket integer --ntasks-per-socket
+---@field ntasks_per_tres integer tasks for each gpu
+---@field num_cpus integer the CPUs that it has or asks for
+---@field num_nodes integer the nodes that it has or asks for
+---@field num_tasks integer --ntasks
+---@field oversubscribe integer --oversubscribe, as a number; Slurm from 26.05 on
+---@field partition string? --partition, with commas
+---@field pn_min_cpus integer --mincpus
+---@field pn_min_tmp_disk integer --tmp, MiB
+---@field pre_sus_time integer seconds that it ran before it was last suspended
+---@field preempt_time integer when it was told to make way, seconds since the epoch
+---@field preemptable_time integer from when it can be told to make way, seconds since the epoch
+---@field prefer string? --prefer: features that would be nice
+---@field priority integer the priority; 0: held
+---@field profile integer --profile, as a number
+---@field qos string? --qos
+---@field reboot integer --reboot: 1
+---@field req_nodes string? --nodelist
+---@field req_switch integer --switches: how many at most
+---@field requeue integer 1 --requeue, 0 --no-requeue
+---@field resize_time integer when it last changed its size, seconds since the epoch
+---@field restart_cnt integer how often it was requeued
+---@field resv_name string? --reservation
+---@field sched_nodes string? the nodes that the scheduler has in mind
+---@field selinux_context string? the SELinux context
+---@field shared integer 0 exclusive, 1 --oversubscribe, 2 --exclusive=user, 3 --exclusive=mcs: see slurm.JOB_SHARED_*; slurm.NO_VAL16 when nothing was said; Slurm up to 25.11
+---@field show_flags integer what was asked for when the job was read; Slurm up to 24.05
+---@field site_factor integer the site's part of the priority
+---@field sockets_per_board integer sockets for each board
+---@field sockets_per_node integer --sockets-per-node
+---@field start_protocol_ver integer the version of the protocol that the job started with
+---@field start_time integer when it starts or has started, seconds since the epoch
+---@field state_desc string? why it waits, in words
+---@field state_reason integer why it waits, as a number
+---@field std_err string? --error
+---@field std_in string? --input
+---@field std_out string? --output
+---@field submit_time integer when it was submitted, seconds since the epoch
+---@field suspend_time integer when it was last suspended or resumed, seconds since the epoch
+---@field system_comment string? a comment of Slurm itself
+---@field threads_per_core integer --threads-per-core
+---@field time_limit integer --time, minutes; slurm.INFINITE: none
+---@field time_min integer --time-min, minutes
+---@field tres_alloc_str string? the TRES that it has, by number: `1=4,2=1024`
+---@field tres_bind string? --tres-bind, and --gpu-bind as `gres/gpu:closest`
+---@field tres_freq string? --gpu-freq, as `gpu:high`
+---@field tres_per_job string? --gpus, as `gres/gpu:8`
+---@field tres_per_node string? --gres and --gpus-per-node, as `gres/gpu:2`
+---@field tres_per_socket string? --gpus-per-socket, as `gres/gpu:1`
+---@field tres_per_task string? --gpus-per-task and --tres-per-task, as `gres/gpu:1`
+---@field tres_req_str string? the TRES that it asks for, by number
+---@field user_id integer the uid of the job
+---@field user_name string? the user's name; nil when Slurm has not looked it up
+---@field wait4switch integer --switches: how many seconds to wait for them
+---@field wckey string? --wckey
+---@field work_dir string? --chdir: the working directory
+
+--- A job that slurmctld has: the second argument of slurm_job_modify, and what slurm.jobs holds. It
+--- cannot be changed.
+---@class slurm.job_rec
+---@field account string? the account to charge
+---@field admin_comment string? a comment of the administrators
+---@field alloc_node string? the machine that asked
+---@field argv string[] the script and its arguments
+---@field array_job_id integer the id of the array's first job; 0 outside an array
+---@field array_task_cnt integer how many tasks of the array are still to start
+---@field array_task_id integer the number of this task in its array; slurm.NO_VAL outside one; slurm.NO_VAL when nothing was said
+---@field batch_features string? --batch: features of the node where the script runs
+---@field batch_host string? the node where the script runs
+---@field best_switch integer 1 when the nodes meet the wish for few switches
+---@field burst_buffer string? --bb: the burst buffer's description
+---@field comment string? --comment
+---@field container string? --container: the OCI bundle
+---@field core_spec integer? --core-spec: cores set apart for the system; nil when threads are, or nothing is said; Slurm from 26.05 on
+---@field cpus_per_tres string? --cpus-per-gpu, as `gres/gpu:4`
+---@field curr_dependency string? what the job still waits for; from 24.05.2 on
+---@field delay_boot integer --delay-boot, seconds
+---@field derived_ec integer the highest exit status of the job's steps
+---@field direct_set_prio integer 1 when an operator has set the priority
+---@field end_time integer when it ends or has ended, seconds since the epoch
+---@field exit_code integer the wait status: exit code * 256 + signal
+---@field extra string? --extra: any text
+---@field features string? --constraint
+---@field gres string? tres_per_node by its old name
+---@field gres_req string? the gres that were asked for; the same as tres_fmt_req_str
+---@field gres_used string? the gres that are in use
+---@field group_id integer the gid of the job
+---@field het_job_id integer the id of the heterogeneous job's leader; 0: none
+---@field het_job_id_set string? the ids of all its components
+---@field het_job_offset integer the number of the component; slurm.NO_VAL: not a heterogeneous job
+---@field job_id integer the job's id
+---@field job_state integer a number: the base state in the lowest 8 bits, flags above
+---@field licenses string? --licenses
+---@field max_cpus integer the most CPUs
+---@field max_nodes integer the upper number of --nodes
+---@field mcs_label string? --mcs-label
+---@field mem_per_tres string? --mem-per-gpu, as `gres/gpu:1024`
+---@field min_cpus integer the fewest CPUs
+---@field min_mem_per_cpu integer? --mem-per-cpu, MiB; nil when memory is asked for by node, or not at all
+---@field min_mem_per_node integer? --mem, MiB; nil when memory is asked for by CPU, or not at all
+---@field min_nodes integer the lower number of --nodes
+---@field name string? --job-name
+---@field nice integer --nice, plus slurm.NICE_OFFSET
+---@field nodes string? the names of the nodes, as a host list
+---@field orig_dependency string? --dependency as it was submitted; from 24.05.2 on
+---@field origin_cluster string? the cluster that the job came from
+---@field original_sluid string? the SLUID that it had first; Slurm from 26.05 on
+---@field pack_job_id integer het_job_id by its old name
+---@field pack_job_id_set string? het_job_id_set by its old name
+---@field pack_job_offset integer het_job_offset by its old name
+---@field partition string? --partition, with commas
+---@field pn_min_cpus integer --mincpus
+---@field pn_min_memory integer memory as Slurm keeps it, MiB, slurm.MEM_PER_CPU added when it is for each CPU; too big for a Lua number: prefer min_mem_per_node and min_mem_per_cpu
+---@field priority integer the priority; 0: held
+---@field qos string? --qos
+---@field reboot integer --reboot: 1
+---@field req_switch integer --switches: how many at most
+---@field resizing integer 1 while it changes its size
+---@field restart_cnt integer how often it was requeued
+---@field resv_name string? --reservation
+---@field script string? the batch script's text; nil: not a batch job
+---@field segment_size integer --segment: nodes for each segment; Slurm from 25.11 on
+---@field selinux_context string? the SELinux context
+---@field site_factor integer the site's part of the priority
+---@field sluid string? Slurm's lexicographically sortable id of it; Slurm from 26.05 on
+---@field spank_job_env string[]? what SPANK plugins put into the environment of prolog and epilog, from index 0
+---@field spank_job_env_size integer the number of entries of spank_job_env
+---@field start_time integer when it starts or has started, seconds since the epoch
+---@field std_err string? --error
+---@field std_in string? --input
+---@field std_out string? --output
+---@field submit_time integer when it was submitted, seconds since the epoch
+---@field thread_spec integer? --thread-spec: threads set apart for the system; nil when cores are, or nothing is said; Slurm from 26.05 on
+---@field time_limit integer --time, minutes; slurm.INFINITE: none
+---@field time_min integer --time-min, minutes
+---@field total_cpus integer the number of CPUs
+---@field total_nodes integer the number of nodes
+---@field tres_alloc_str string? the TRES that it has, by number: `1=4,2=1024`
+---@field tres_bind string? --tres-bind, and --gpu-bind as `gres/gpu:closest`
+---@field tres_fmt_alloc_str string? the TRES that it has, by name: `cpu=4,mem=1G`
+---@field tres_fmt_req_str string? the TRES that it asks for, by name
+---@field tres_freq string? --gpu-freq, as `gpu:high`
+---@field tres_per_job string? --gpus, as `gres/gpu:8`
+---@field tres_per_node string? --gres and --gpus-per-node, as `gres/gpu:2`
+---@field tres_per_socket string? --gpus-per-socket, as `gres/gpu:1`
+---@field tres_per_task string? --gpus-per-task and --tres-per-task, as `gres/gpu:1`
+---@field tres_req_str string? the TRES that it asks for, by number
+---@field user_id integer the uid of the job
+---@field user_name string? the user's name; nil when slurmctld has not looked it up
+---@field wait4switch integer --switches: how many seconds to wait for them
+---@field wait4switch_start integer since when it waits for switches, seconds since the epoch
+---@field wckey string? --wckey
+---@field work_dir string? --chdir: the working directory
+
+--- The options of salloc, sbatch, srun or scrontab: the first argument of slurm_cli_setup_defaults
+--- and slurm_cli_pre_submit. A field is an option's long name; setting it is like giving the
+--- option.
+--- Values are texts, as on the command line and never numbers. An option that is not set may have a
+--- value all the same: its default, such as `0`, `unset` or an empty text; some have nil. An option
+--- that this command does not take may read `invalid-context`, an unknown one is nil. Which of them
+--- were set: slurm.json_cli_options. An option without a value is set by any text.
+---@class slurm.options
+---@field type string `salloc`, `sbatch`, `scrontab`, `srun` or `other`; cannot be set
+---@field argv string[] the command and its arguments, from 1; cannot be set
+---@field spank table<string, table<string, string>> the options of SPANK plugins: by plugin, then by option; `set` when there is no value; cannot be set
+---@field spank_job_env string[] what SPANK plugins put into the environment of prolog and epilog, from 1; cannot be set
+---@field ['accel-bind'] string? how tasks are bound to accelerators and networks; of srun
+---@field account string? the account to charge
+---@field ['acctg-freq'] string? how often usage is sampled
+---@field array string? the indexes of a job array; of sbatch
+---@field async string? return before the step has ended; of srun; Slurm from 26.05 on
+---@field autocomplete string? what the shell's completion asks for
+---@field batch string? features of the node where the script runs; of sbatch
+---@field bb string? the burst buffer's description; of salloc, sbatch, srun
+---@field bbf string? the file with the burst buffer's description; of salloc, sbatch, srun
+---@field bcast string? copy the program to the nodes first; of srun
+---@field ['bcast-exclude'] string? libraries that are not copied; of srun
+---@field begin string? when the job may begin; of salloc, sbatch, srun
+---@field bell string? ring when the allocation is there; of salloc
+---@field chdir string? the working directory
+---@field cluster string? clusters by its other name; of salloc, sbatch, srun
+---@field ['cluster-constraint'] string? features that a federation's cluster must have; of salloc, sbatch, srun
+---@field clusters string? the clusters that may take the job; of salloc, sbatch, srun
+---@field comment string? any text
+---@field compress string? compress what bcast copies; of srun
+---@field ['consolidate-segments'] string? put the segments beside each other; Slurm from 25.11 on
+---@field constraint string? features that the nodes must have
+---@field container string? the OCI bundle
+---@field ['container-id'] string? the name of the container
+---@field ['container-type'] string? the type of container; Slurm from 26.05 on
+---@field context string? the SELinux context
+---@field contiguous string? the nodes follow each other
+---@field ['core-spec'] string? cores set apart for the system
+---@field ['cores-per-socket'] string? the least cores a socket has
+---@field ['cpu-bind'] string? how tasks are bound to CPUs; of srun
+---@field ['cpu-freq'] string? the frequency of the CPUs
+---@field cpu_bind string? cpu-bind by its old name; of srun
+---@field ['cpus-per-gpu'] string? CPUs for each gpu
+---@field ['cpus-per-task'] string? CPUs for each task
+---@field deadline string? when the job must have ended
+---@field ['debugger-test'] string? for tests of debuggers; of srun
+---@field ['delay-boot'] string? how long to wait before nodes are rebooted for features
+---@field dependency string? the jobs that it waits for
+---@field ['disable-status'] string? no status on the first interrupt; of srun
+---@field distribution string? how tasks are spread over nodes, sockets and cores
+---@field epilog string? a program that srun runs after the step; of srun
+---@field error string? where stderr goes; of sbatch, scrontab, srun
+---@field exact string? the step gets only what it asks for; of srun
+---@field exclude string? nodes that are not used
+---@field exclusive string? the nodes are the job's alone
+---@field export string? which variables the job gets; of sbatch, scrontab, srun
+---@field ['export-file'] string? the file with the variables that the job gets; of sbatch
+---@field external string? a job that something else manages; of sbatch; Slurm from 25.05 on
+---@field ['external-launcher'] string? a step for another launcher; of srun
+---@field extra string? any text
+---@field ['extra-node-info'] string? sockets, cores and threads in one
+---@field ['get-user-env'] string? the variables of the user's login; of sbatch
+---@field gid string? the group to run as; of sbatch
+---@field ['gpu-bind'] string? how tasks are bound to gpus
+---@field ['gpu-freq'] string? the frequency of the gpus
+---@field gpus string? gpus of the job
+---@field ['gpus-per-node'] string? gpus for each node
+---@field ['gpus-per-socket'] string? gpus for each socket
+---@field ['gpus-per-task'] string? gpus for each task
+---@field gres string? generic resources for each node
+---@field ['gres-flags'] string? how generic resources are chosen
+---@field help string? show the help
+---@field ['het-group'] string? the components of a heterogeneous job that the step uses; of srun
+---@field hint string? compute_bound, memory_bound, multithread, nomultithread
+---@field hold string? the job waits until it is released; of salloc, sbatch, srun
+---@field ['ignore-pbs'] string? #PBS lines mean nothing; of sbatch
+---@field ['ignore-signals'] string? signals that srun does not hand on; of srun; Slurm from 26.05 on
+---@field immediate string? run at once or not at all; of salloc, srun
+---@field input string? where stdin comes from; of sbatch, scrontab, srun
+---@field interactive string? the step of an interactive salloc; of srun
+---@field ['job-name'] string? the job's name
+---@field jobid string? the job that the step belongs to; of srun
+---@field ['kill-command'] string? signal the command when the allocation ends; of salloc
+---@field ['kill-on-bad-exit'] string? end the step when a task fails; of srun
+---@field ['kill-on-invalid-dep'] string? end the job when its dependency cannot be met; of sbatch
+---@field label string? task numbers before the lines of output; of srun
+---@field licenses string? licenses that the job needs
+---@field ['mail-type'] string? when mail is sent
+---@field ['mail-user'] string? who gets it
+---@field ['mcs-label'] string? the MCS label
+---@field mem string? memory for each node
+---@field ['mem-bind'] string? how tasks are bound to memory
+---@field ['mem-per-cpu'] string? memory for each CPU
+---@field ['mem-per-gpu'] string? memory for each gpu
+---@field ['mem-update'] string? give memory back that is not used; Slurm from 26.05 on
+---@field mincpus string? the least CPUs a node has
+---@field mpi string? the kind of MPI; of srun
+---@field ['msg-timeout'] string? how long messages may take; of srun
+---@field ['multi-prog'] string? a file says which task runs what; of srun
+---@field network string? the network that is used
+---@field nice string? how much less urgent
+---@field ['no-allocate'] string? run without an allocation; of srun
+---@field ['no-bell'] string? do not ring when the allocation is there; of salloc
+---@field ['no-kill'] string? the job outlives a node that fails
+---@field ['no-requeue'] string? the job is not requeued; of sbatch
+---@field ['no-shell'] string? leave when the allocation is there; of salloc
+---@field nodefile string? the file that names the nodes
+---@field nodelist string? the nodes that are used
+---@field nodes string? how many nodes: `2`, `2-4`
+---@field ntasks string? how many tasks
+---@field ['ntasks-per-core'] string? tasks for each core
+---@field ['ntasks-per-gpu'] string? tasks for each gpu
+---@field ['ntasks-per-node'] string? tasks for each node
+---@field ['ntasks-per-socket'] string? tasks for each socket
+---@field ['ntasks-per-tres'] string? tasks for each gpu
+---@field ['oom-kill-step'] string? a task without memory ends the whole step; Slurm from 24.11 on
+---@field ['open-mode'] string? append to files or truncate them; of sbatch, scrontab, srun
+---@field output string? where stdout goes; of sbatch, scrontab, srun
+---@field overcommit string? more tasks than CPUs
+---@field overlap string? the step shares what other steps have; of srun
+---@field oversubscribe string? the nodes can be shared
+---@field ['pack-group'] string? het-group by its old name; of srun
+---@field parsable string? print the job id and nothing else; of sbatch, srun
+---@field partition string? the partition, or some with commas
+---@field prefer string? features that would be nice; of salloc, sbatch, srun
+---@field ['preserve-env'] string? leave the variables of the allocation alone; of srun
+---@field priority string? the priority
+---@field profile string? what is profiled
+---@field prolog string? a program that srun runs before the step; of srun
+---@field propagate string? the limits that the job gets from here; of sbatch, srun
+---@field pty string? the first task gets a pseudoterminal; of srun
+---@field qos string? the QOS
+---@field quiet string? fewer messages
+---@field ['quit-on-interrupt'] string? the first interrupt ends the step; of srun
+---@field reboot string? the nodes are rebooted first
+---@field relative string? the number of the allocation's node to begin with; of srun
+---@field requeue string? the job is requeued when a node fails; of sbatch
+---@field reservation string? the reservation that is used
+---@field resources string? resources of hierarchies; Slurm from 25.11 on
+---@field ['resv-ports'] string? ports for MPI
+---@field segment string? nodes for each segment
+---@field ['send-libs'] string? copy the libraries with the program; of srun
+---@field signal string? a signal before the time is over
+---@field ['slurmd-debug'] string? how much slurmstepd logs; of srun
+---@field ['sockets-per-node'] string? the least sockets a node has
+---@field ['spread-job'] string? spread over many nodes
+---@field ['spread-segments'] string? put the segments apart; Slurm from 25.11 on
+---@field stepmgr string? the job's own daemon manages its steps
+---@field switches string? how many switches at most
+---@field ['task-epilog'] string? a program that runs after each task; of srun
+---@field ['task-prolog'] string? a program that runs before each task; of srun
+---@field ['tasks-per-node'] string? ntasks-per-node by its other name
+---@field ['test-only'] string? say when it would start, and submit nothing; of sbatch, srun
+---@field ['thread-spec'] string? threads set apart for the system
+---@field threads string? how many threads srun uses; of srun
+---@field ['threads-per-core'] string? threads for each core
+---@field time string? the time limit: as slurm.time_str2mins reads it
+---@field ['time-min'] string? the least time limit that will do
+---@field tmp string? temporary disk for each node
+---@field treewidth string? how wide messages fan out; of srun
+---@field ['tres-bind'] string? how tasks are bound to TRES
+---@field ['tres-per-task'] string? TRES for each task
+---@field uid string? the user to run as; of sbatch
+---@field unbuffered string? output is not buffered; of srun
+---@field usage string? show a short help
+---@field ['use-min-nodes'] string? the smaller number of nodes goes first
+---@field verbose string? how often -v was said
+---@field version string? show the version
+---@field wait string? leave when the job has ended; srun's own of this name cannot be reached; of sbatch
+---@field ['wait-all-nodes'] string? start when all nodes are up; of salloc, sbatch
+---@field ['wait-for-children'] string? a task has ended when its children have; of srun; Slurm from 25.05 on
+---@field wckey string? the workload's key
+---@field whole string? the step gets all of the nodes; of srun
+---@field wrap string? a command in place of a script; of sbatch
+---@field x11 string? X11 forwarding; of salloc, srun
+
+--- The partitions that the user may use, by name: an argument of slurm_job_submit and
+--- slurm_job_modify.
+---@alias slurm.part_list table<string, slurm.part_rec>
+
+--- A partition, as part_list holds it. It cannot be changed.
+---@class slurm.part_rec
+---@field allow_accounts string? AllowAccounts; nil: all
+---@field allow_alloc_nodes string? AllocNodes; nil: all
+---@field allow_groups string? AllowGroups; nil: all
+---@field allow_qos string? AllowQos; nil: all
+---@field alternate string? the partition to use when this one is down
+---@field billing_weights_str string? TRESBillingWeights
+---@field def_mem_per_cpu integer? DefMemPerCPU, MiB; nil when the default is for each node, or there is none
+---@field def_mem_per_node integer? DefMemPerNode, MiB; nil when the default is for each CPU, or there is none
+---@field default_time integer DefaultTime, minutes; slurm.NO_VAL when nothing was said
+---@field deny_accounts string? DenyAccounts
+---@field deny_qos string? DenyQos
+---@field flag_default integer 1: the default partition; else 0
+---@field flags integer flags as one number
+---@field max_cpus_per_node integer MaxCPUsPerNode
+---@field max_cpus_per_socket integer MaxCPUsPerSocket
+---@field max_mem_per_cpu integer? MaxMemPerCPU, MiB; nil when the limit is for each node, or there is none
+---@field max_mem_per_node integer? MaxMemPerNode, MiB; nil when the limit is for each CPU, or there is none
+---@field max_nodes integer MaxNodes
+---@field max_nodes_orig integer the same as max_nodes
+---@field max_oversubscribe integer OverSubscribe: how many jobs share a resource; the same as max_share
+---@field max_share integer max_oversubscribe by its old name
+---@field max_time integer MaxTime, minutes; slurm.INFINITE: none
+---@field min_nodes integer MinNodes
+---@field min_nodes_orig integer the same as min_nodes
+---@field name string the partition's name
+---@field nodes string? Nodes, as a host list
+---@field priority_job_factor integer PriorityJobFactor
+---@field priority_tier integer PriorityTier
+---@field qos string? QOS: the partition's own
+---@field state_up integer State as a number: 3 up, 1 down, 2 drain, 0 inactive
+---@field total_cpus integer the number of CPUs
+---@field total_nodes integer the number of nodes
+
+--- A reservation, as slurm.reservations holds it. It cannot be changed.
+---@class slurm.resv
+---@field accounts string? Accounts, with commas
+---@field assoc_list string? the numbers of the associations that may use it
+---@field duration integer minutes
+---@field end_time integer seconds since the epoch
+---@field features string? Features
+---@field flags integer flags as one number
+---@field flags_set_node boolean whether its nodes carry its flags, MAINT for one
+---@field full_nodes boolean whether it takes whole nodes
+---@field licenses string? Licenses
+---@field node_cnt integer the number of nodes
+---@field node_list string? Nodes, as a host list
+---@field partition string? PartitionName
+---@field start_time integer seconds since the epoch
+---@field users string? Users, with commas
+
+--- Runs a shell script on the machine where scrun runs, in the job's environment, and waits for it.
+--- In Slurm's own scrun the environment holds the job's variables and nothing else, perhaps without
+--- a PATH, and the status of a command that was ended by a signal is 0.
+--- In scrun.lua; all versions of Slurm.
+---@param script string what `/bin/sh -c` runs
+---@param options? slurm.RunOptions time limit, stdin, stderr apart; only here, Slurm's own scrun takes no second argument
+---@return integer status the exit code; 128+n for a death by signal n; 124 past the time limit
+---@return string output stdout and stderr together
+---@return string? stderr when the options have it apart
 function slurm.allocator_command(script, options) end
 
---- Runs a shell script on every node of the job, as a step of its own.
----@param script string for /bin/sh -c
----@param options? host.RunOptions
----@return integer status
----@return string output
----@return string? stderr
+--- Runs a shell script once on every node of the job, as a step of its own, and waits for it.
+--- In scrun.lua; all versions of Slurm.
+---@param script string what `/bin/sh -c` runs
+---@param options? slurm.RunOptions time limit, stdin, stderr apart, nodes; only here
+---@return integer status the highest exit code of the nodes
+---@return string output of all nodes, in the order in which it comes
+---@return string? stderr when the options have it apart
 function slurm.remote_command(script, options) end
 
---- Makes another directory the container's bundle. Edits no file.
----@param path string?
----@return string? original the bundle given to `create`
+--- Makes another directory the container's bundle. Copies nothing and edits no file.
+--- In scrun.lua; all versions of Slurm.
+---@param path string? of the new bundle, as the nodes see it; nil: none
+---@return string? original the bundle that the engine gave to `create`
 function slurm.set_bundle_path(path) end
 
---- Tells where the root file system is now. Edits no file: config.json is the script's to write.
----@param path string?
----@return string? original
+--- Tells where the root file system is now; slurm_scrun_stage_out gets it. config.json stays as it
+--- is: the script writes `root.path` itself.
+--- In scrun.lua; all versions of Slurm.
+---@param path string? of the root file system; nil: none
+---@return string? original the root of the bundle that the engine gave
 function slurm.set_root_path(path) end
 
---- Logs; takes (level, message) as Slurm's code does, or (message, level) as its manual says.
----@param level integer 0 info, 1 verbose, 2 debug, 3 debug2, 4 debug3, above: debug4
----@param message string
+--- Logs one line.
+--- Slurm's code takes (level, message); its manual says (message, level). Here either will do. The
+--- log_* functions leave no doubt.
+--- In every script; all versions of Slurm.
+---@param level integer 0 info, 1 verbose, 2 debug, 3 debug2, 4 debug3, more: debug4; below 0 nothing is logged
+---@param message string as it is: `%` means nothing
 ---@overload fun(message: string, level?: integer)
 function slurm.log(level, message) end
 
+--- Logs one line at error level.
+--- In every script; all versions of Slurm.
 ---@param message string
 function slurm.error(message) end
 
----@param format string
+--- Formats as string.format does, and logs at error level.
+--- In every script; all versions of Slurm.
+---@param format string for string.format
 ---@param ... any
 function slurm.log_error(format, ...) end
 
----@param format string
+--- Formats as string.format does, and logs at info level.
+--- In every script; all versions of Slurm.
+---@param format string for string.format
 ---@param ... any
 function slurm.log_info(format, ...) end
 
----@param format string
+--- Formats as string.format does, and logs at verbose level.
+--- In every script; all versions of Slurm.
+---@param format string for string.format
 ---@param ... any
 function slurm.log_verbose(format, ...) end
 
----@param format string
+--- Formats as string.format does, and logs at debug level.
+--- In every script; all versions of Slurm.
+---@param format string for string.format
 ---@param ... any
 function slurm.log_debug(format, ...) end
 
----@param format string
+--- Formats as string.format does, and logs at debug2 level.
+--- In every script; all versions of Slurm.
+---@param format string for string.format
 ---@param ... any
 function slurm.log_debug2(format, ...) end
 
----@param format string
+--- Formats as string.format does, and logs at debug3 level.
+--- In every script; all versions of Slurm.
+---@param format string for string.format
 ---@param ... any
 function slurm.log_debug3(format, ...) end
 
----@param format string
+--- Formats as string.format does, and logs at debug4 level.
+--- In every script; all versions of Slurm.
+---@param format string for string.format
 ---@param ... any
 function slurm.log_debug4(format, ...) end
 
---- Logs at info and tells the caller of `create`.
----@param format string
+--- Formats as string.format does, and tells the person who waits: the caller of `sbatch` and its
+--- like in job_submit.lua, the caller of `create` in scrun.lua.
+--- From 25.11 on Slurm has it in every script type, but there it calls slurm.user_msg, which only
+--- job_submit.lua has: elsewhere it raises an error.
+--- In scrun.lua and job_submit.lua; all versions of Slurm in job_submit.lua, here in all of these.
+---@param format string for string.format
 ---@param ... any
 function slurm.log_user(format, ...) end
 
+--- Tells the person who waits. More than one message become lines of one text.
+--- In scrun.lua and job_submit.lua; all versions of Slurm in job_submit.lua, here in all of these.
 ---@param message string
 function slurm.user_msg(message) end
 
---- Minutes in a Slurm duration, seconds rounded up.
----@param text string
----@return integer minutes -1: infinite, -2: no duration
+--- Reads a time as sbatch's --time takes it, and returns minutes.
+--- Infinite is -1, not slurm.INFINITE.
+--- In every script; all versions of Slurm.
+---@param text string minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes, days-hours:minutes:seconds; `infinite`, `unlimited`
+---@return integer minutes seconds are rounded up; -1: infinite; -2: no time
 function slurm.time_str2mins(text) end
 
---- Priority of a QOS; nothing at all when it is unknown.
----@param name string
----@return integer?
+--- Returns the priority of a QOS; no value at all, and a line in the log, when it is unknown.
+--- Slurm's own scrun knows no QOS, so the answer there is always nothing.
+--- In every script; Slurm from 24.11 on.
+---@param name string of the QOS
+---@return integer? priority
 function slurm.get_qos_priority(name) end
 
----@param value any
----@return string
+--- Writes a value as JSON.
+--- Slurm writes every empty table as `[]`. Here a table that came from `{}` is `{}` again, whole
+--- numbers stay whole, and slurm.null is `null`.
+--- In every script; Slurm from 26.05 on, here always.
+---@param value any nil, boolean, number, string, or a table of these; a table with keys 1 to n is an array
+---@return string text indented by two spaces
 function slurm.to_json(value) end
 
+--- Reads JSON. Raises an error when it is none.
+--- In every script; Slurm from 26.05 on, here always.
 ---@param text string
----@return any
+---@return any value
 function slurm.from_json(text) end
 
----@param value any
----@return string
+--- Writes a value as YAML.
+--- Here it is the JSON form of YAML; Slurm writes a tag before every value.
+--- In every script; Slurm from 26.05 on, here always.
+---@param value any as for slurm.to_json
+---@return string text
 function slurm.to_yaml(value) end
 
---- JSON always; other YAML needs PyYAML beside scrun.
+--- Reads YAML. Raises an error when it is none.
+--- Here JSON always reads; other YAML needs PyYAML beside scrun. Slurm leaves every scalar without
+--- a tag a string: `a: 1` gives "1".
+--- In every script; Slurm from 26.05 on, here always.
 ---@param text string
----@return any
+---@return any value
 function slurm.from_yaml(text) end
 
---- Called right after the allocation.
----@param id string
----@param bundle string
----@param spool_dir string
----@param config_file string
+--- Returns the options that were set, as JSON.
+--- In cli_filter.lua; all versions of Slurm.
+---@param options slurm.options what the entry function got
+---@return string? json an object: option to text
+function slurm.json_cli_options(options) end
+
+--- Returns the environment of the command, as JSON.
+--- In cli_filter.lua; all versions of Slurm.
+---@return string json an object: variable to value
+function slurm.json_env() end
+
+--- Keeps a text for a later call of the same command.
+--- In cli_filter.lua; all versions of Slurm.
+---@param key integer from 0; small, for the store is an array
+---@param data string
+function slurm.cli_store(key, data) end
+
+--- Returns what slurm.cli_store kept.
+--- In cli_filter.lua; all versions of Slurm.
+---@param key integer
+---@return string? data
+function slurm.cli_retrieve(key) end
+
+--- Returns a job as `scontrol show job` shows it.
+--- In burst_buffer.lua; Slurm up to 24.05.
+---@param job_info slurm.job_info
+---@return string text
+function slurm.job_info_to_string(job_info) end
+
+--- Logs a traceback and returns its argument: a message handler for xpcall.
+--- In every script; Slurm from 25.11 on, here always.
+---@param message any what was raised
+---@return any message the same
+function slurm_backtrace_on_error(message) end
+
+--- Called right after the allocation and before the container is created: brings the bundle to
+--- where the job's nodes can see it.
+--- Slurm counts job_env from 0, so that ipairs leaves its first entry out; here it counts from 1,
+--- and index 0 is the first entry too. Nothing returned counts as success, with a warning.
+--- In scrun.lua; all versions of Slurm.
+---@param id string of the container
+---@param bundle string the engine's directory
+---@param spool_dir string a directory for this container's temporary files
+---@param config_file string path of the container's config.json
 ---@param job_id integer
----@param user_id integer
----@param group_id integer
----@param job_env string[] `NAME=value`, from 1; index 0 answers with the first as well
----@return integer status slurm.SUCCESS, or the job is cancelled
+---@param user_id integer of the job
+---@param group_id integer of the job
+---@param job_env string[] `NAME=value` entries
+---@return integer status slurm.SUCCESS; another number, or a text of one, cancels the job
 function slurm_scrun_stage_in(
   id, bundle, spool_dir, config_file, job_id, user_id, group_id, job_env
 ) end
 
---- Called right after the container's step has ended.
----@param id string
----@param bundle string
----@param orig_bundle string
----@param root_path string?
----@param orig_root_path string?
----@param spool_dir string
----@param config_file string
+--- Called right after the container's step has ended: brings changes back and removes what stage-in
+--- made. The globals that stage-in set are still there.
+--- In scrun.lua; all versions of Slurm.
+---@param id string of the container
+---@param bundle string as stage-in set it
+---@param orig_bundle string the engine's
+---@param root_path string? as stage-in set it; nil when nobody has
+---@param orig_root_path string? the engine's
+---@param spool_dir string as in stage-in
+---@param config_file string path of the container's config.json
 ---@param job_id integer
----@param user_id integer
----@param group_id integer
----@return integer status
+---@param user_id integer of the job
+---@param group_id integer of the job
+---@return integer status slurm.SUCCESS, or another number
 function slurm_scrun_stage_out(
   id, bundle, orig_bundle, root_path, orig_root_path, spool_dir, config_file, job_id, user_id,
   group_id
 ) end
+
+--- Called by slurmctld for every job that is submitted, before defaults are filled in.
+--- slurmctld waits for it, and one call at a time runs: be quick, run no commands. A status that is
+--- no number counts as success. An error in the script refuses the job.
+--- In job_submit.lua; all versions of Slurm.
+---@param job_desc slurm.job_desc what was asked for; setting a field changes it
+---@param part_list slurm.part_list the partitions that the user may use
+---@param submit_uid integer who submits
+---@return integer status slurm.SUCCESS; anything else refuses the job with that error
+function slurm_job_submit(job_desc, part_list, submit_uid) end
+
+--- Called by slurmctld for every change of a job, such as `scontrol update job`.
+--- As slurm_job_submit.
+--- In job_submit.lua; all versions of Slurm.
+---@param job_desc slurm.job_desc what shall change; all else is unset
+---@param job_rec slurm.job_rec the job as it is
+---@param part_list slurm.part_list the partitions that the job's user may use
+---@param modify_uid integer who changes it
+---@return integer status slurm.SUCCESS; anything else refuses the change with that error
+function slurm_job_modify(job_desc, job_rec, part_list, modify_uid) end
+
+--- Called by salloc, sbatch, srun and scrontab before they read any option: sets other defaults.
+--- Not called for an srun inside a job.
+--- Called once or twice for each component of a job. Whoever uses another slurm.conf goes around
+--- it.
+--- In cli_filter.lua; all versions of Slurm.
+---@param options slurm.options setting a field changes the default
+---@param early_pass? boolean in Slurm it is not there: always nil
+---@return integer status slurm.SUCCESS; anything else ends the command
+function slurm_cli_setup_defaults(options, early_pass) end
+
+--- Called when all options are read, before slurmctld is asked: the place to check them.
+--- In cli_filter.lua; all versions of Slurm.
+---@param options slurm.options setting a field changes the option
+---@param pack_offset integer the number of the component of a heterogeneous job, from 0
+---@return integer status slurm.SUCCESS; anything else ends the command
+function slurm_cli_pre_submit(options, pack_offset) end
+
+--- Called when the job, and of srun the step, has its number. Its status means nothing.
+--- In cli_filter.lua; all versions of Slurm.
+---@param pack_offset integer as in slurm_cli_pre_submit
+---@param job_id integer
+---@param step_id integer slurm.NO_VAL when there is no step
+---@return integer status
+function slurm_cli_post_submit(pack_offset, job_id, step_id) end
+
+--- Called when slurmctld starts, and again and again: says what pools there are. Must be quick.
+--- In burst_buffer.lua; all versions of Slurm.
+---@return integer status
+---@return string? pools JSON: `{"pools": [{"id": "fast", "quantity": 1000, "granularity": 1}]}`; nothing: Slurm counts nothing
+function slurm_bb_pools() end
+
+--- Called for every job with burst buffer directives, at its submission. Must be quick: slurmctld
+--- waits.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_script string path of a file with the script
+---@param uid string
+---@param gid string
+---@param job_info slurm.job_info
+---@return integer status anything but slurm.SUCCESS refuses the job
+---@return string? message printed where the job was submitted, if it is refused
+function slurm_bb_job_process(job_script, uid, gid, job_info) end
+
+--- Called while the job waits: makes its burst buffer.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param uid string
+---@param gid string
+---@param pool string empty when none was asked for
+---@param bb_size string a number
+---@param job_script string path of a file with the script
+---@param job_info slurm.job_info
+---@return integer status
+---@return string? message may be seen as the job's reason
+function slurm_bb_setup(job_id, uid, gid, pool, bb_size, job_script, job_info) end
+
+--- Called after slurm_bb_setup: begins to bring the job's data in.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param job_script string path of a file with the script
+---@param uid string
+---@param gid string
+---@param job_info slurm.job_info
+---@return integer status
+---@return string? message
+function slurm_bb_data_in(job_id, job_script, uid, gid, job_info) end
+
+--- Called after slurm_bb_data_in, and again until the data is in.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param job_script string path of a file with the script
+---@param uid string
+---@param gid string
+---@param job_info slurm.job_info
+---@return integer status anything but slurm.SUCCESS holds the job
+---@return string? message slurm.SLURM_BB_BUSY: not yet
+function slurm_bb_test_data_in(job_id, job_script, uid, gid, job_info) end
+
+--- Called after the data is in, if the job has asked for a pool: says what it really takes of it.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param uid string
+---@param gid string
+---@param job_info slurm.job_info
+---@return integer status
+---@return string? size a number; nothing: as much as it has asked for
+function slurm_bb_real_size(job_id, uid, gid, job_info) end
+
+--- Called when the job has its nodes: gives it variables. Must be quick: slurmctld waits.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param job_script string path of a file with the script
+---@param path_file string an empty file; the `NAME=value` lines written there come into the job's environment
+---@param uid string
+---@param gid string
+---@param job_info slurm.job_info
+---@return integer status
+---@return string? message
+function slurm_bb_paths(job_id, job_script, path_file, uid, gid, job_info) end
+
+--- Called after slurm_bb_paths, before the job starts: the nodes are known.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param job_script string path of a file with the script
+---@param uid string
+---@param gid string
+---@param job_info slurm.job_info
+---@return integer status
+---@return string? message
+function slurm_bb_pre_run(job_id, job_script, uid, gid, job_info) end
+
+--- Called when the job has ended.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param job_script string path of a file with the script
+---@param uid string
+---@param gid string
+---@param job_info slurm.job_info
+---@return integer status
+---@return string? message
+function slurm_bb_post_run(job_id, job_script, uid, gid, job_info) end
+
+--- Called after slurm_bb_post_run: begins to bring the job's data out.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param job_script string path of a file with the script
+---@param uid string
+---@param gid string
+---@param job_info slurm.job_info
+---@return integer status
+---@return string? message
+function slurm_bb_data_out(job_id, job_script, uid, gid, job_info) end
+
+--- Called after slurm_bb_data_out, and again until the data is out.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param job_script string path of a file with the script
+---@param uid string
+---@param gid string
+---@param job_info slurm.job_info
+---@return integer status
+---@return string? message slurm.SLURM_BB_BUSY: not yet
+function slurm_bb_test_data_out(job_id, job_script, uid, gid, job_info) end
+
+--- Called when the job is over or was cancelled: removes its burst buffer.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param job_id string
+---@param job_script string path of a file with the script
+---@param hurry string `true`: bring no data out
+---@param uid string
+---@param gid string
+---@return integer status
+---@return string? message
+function slurm_bb_job_teardown(job_id, job_script, hurry, uid, gid) end
+
+--- Called by `scontrol show bbstat`.
+--- In burst_buffer.lua; all versions of Slurm.
+---@param uid string who asks
+---@param gid string
+---@param ... any
+---@return integer status anything but slurm.SUCCESS is printed as an error
+---@return string? text what is printed
+function slurm_bb_get_status(uid, gid, ...) end

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 VERSIONS = ("24.05", "24.11", "25.05", "25.11", "26.05")
 SCRIPT_TYPES = ("scrun", "job_submit", "cli_filter", "burst_buffer")
@@ -20,6 +20,31 @@ def is_in(version: str | None, since: str | None, removed: str | None) -> bool:
     if version is None:
         return True
     return (since is None or since <= version) and (removed is None or version < removed)
+
+
+class Known:
+    """What script types and versions of Slurm have.
+
+    Attributes:
+        script_types: where Slurm has it.
+        ours: script types in which this program has it and Slurm, in some version, has not.
+    """
+
+    script_types: frozenset[str]
+    ours: frozenset[str]
+    since: str | None
+    removed: str | None
+
+    def is_known(self, script_type: str | None = None, version: str | None = None) -> bool:
+        """Tell whether scripts of a type (None: any) have it in a version of Slurm.
+
+        Without a version: whether they have it here, in this program.
+        """
+        if script_type is None:
+            return any(self.is_known(one, version) for one in SCRIPT_TYPES)
+        if version is None and script_type in self.ours:
+            return True
+        return script_type in self.script_types and is_in(version, self.since, self.removed)
 
 
 @dataclass(frozen=True)
@@ -42,14 +67,11 @@ class Return:
 
 
 @dataclass(frozen=True)
-class Function:
+class Function(Known):
     """A function that scripts call.
 
     Attributes:
         variadic: takes any number of values after ``parameters``.
-        script_types: where Slurm has it.
-        ours: script types in which this program has it and Slurm, in some version, has not.
-        since: see the module; ``since_in`` goes before it for the script types it names.
         overloads: other lists of parameters that do as well.
     """
 
@@ -63,7 +85,6 @@ class Function:
     ours: frozenset[str] = frozenset()
     since: str | None = None
     removed: str | None = None
-    since_in: Mapping[str, str] = field(default_factory=dict)
     overloads: tuple[tuple[Parameter, ...], ...] = ()
     note: str = ""
 
@@ -87,21 +108,9 @@ class Function:
             return None
         return max(len(parameters) for parameters in (self.parameters, *self.overloads))
 
-    def is_known(self, script_type: str | None = None, version: str | None = None) -> bool:
-        """Tell whether scripts of a type (None: any) have it in a version of Slurm.
-
-        Without a version: whether they have it here, in this program.
-        """
-        if script_type is None:
-            return any(self.is_known(one, version) for one in SCRIPT_TYPES)
-        if version is None and script_type in self.ours:
-            return True
-        since = self.since_in.get(script_type, self.since)
-        return script_type in self.script_types and is_in(version, since, self.removed)
-
 
 @dataclass(frozen=True)
-class Value:
+class Value(Known):
     """A member of ``slurm`` that is neither a function nor a number of Slurm's."""
 
     name: str
@@ -120,14 +129,6 @@ class Value:
     def signature(self) -> str:
         """The name and its type."""
         return f"{self.name}: {self.type}"
-
-    def is_known(self, script_type: str | None = None, version: str | None = None) -> bool:
-        """As `Function.is_known`."""
-        if script_type is None:
-            return any(self.is_known(one, version) for one in SCRIPT_TYPES)
-        if version is None and script_type in self.ours:
-            return True
-        return script_type in self.script_types and is_in(version, self.since, self.removed)
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class Constant:
         return f"{self.name} = {self.value}"
 
     def is_known(self, script_type: str | None = None, version: str | None = None) -> bool:
-        """As `Function.is_known`: scripts of all types have the same constants."""
+        """As `Known.is_known`: scripts of all types have the same constants."""
         return version is None or version in self.versions
 
 
@@ -207,7 +208,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Record:
+class Record(Known):
     """A table that Slurm hands to a script: ``job_desc``. Its fields are read and set by name.
 
     ``base``: the type of a table whose keys are no fixed names: ``table<string, part_rec>``.
@@ -218,6 +219,7 @@ class Record:
     fields: tuple[Field, ...] = ()
     base: str = ""
     script_types: frozenset[str] = frozenset(SCRIPT_TYPES)
+    ours: frozenset[str] = frozenset()
     since: str | None = None
     removed: str | None = None
     example: str = ""
@@ -230,10 +232,10 @@ class Record:
         """Its name."""
         return self.name
 
-    def is_known(self, script_type: str | None = None, version: str | None = None) -> bool:
-        """Tell whether scripts of this type meet it."""
-        types = script_type is None or script_type in self.script_types
-        return types and is_in(version, self.since, self.removed)
+    def nearest(self, name: str) -> list[str]:
+        """Return up to three names of fields like this one, with the record's before it or not."""
+        names = [one.name for one in self.fields]
+        return difflib.get_close_matches(name.removeprefix(f"{self.name}."), names, 3, ALIKE)
 
     def find(self, name: str, version: str | None = None) -> Field | None:
         """Return the field of a name, if the version has it."""

@@ -66,7 +66,6 @@ def _function(name: str, given: dict[str, Any]) -> Function:
         returns=_returns(given),
         script_types=frozenset(given.get("types", SCRIPT_TYPES)),
         ours=frozenset(given.get("ours", ())),
-        since_in=given.get("since_in", {}),
         overloads=tuple(_parameters(one) for one in given.get("overloads", ())),
         **_texts(given, "meaning", "example", "note", "since", "removed"),
     )
@@ -108,6 +107,7 @@ def _records() -> dict[str, Record]:
                 for name, one in given.get("fields", {}).items()
             ),
             base=given.get("base", ""),
+            ours=frozenset(given.get("ours", ())),
             script_types=frozenset(given.get("types", SCRIPT_TYPES)),
             **_texts(given, "meaning", "example", "note", "since", "removed"),
         )
