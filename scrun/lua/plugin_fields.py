@@ -1,4 +1,4 @@
-"""The fields of job_desc, job_rec, part_rec, resv_rec and job_info: plugin_fields.txt, read."""
+"""How the fields of Slurm's plugin records are kept: plugin_fields.txt, read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RECORDS", "SIZES", "Field", "read_fields"]
+__all__ = ["RECORDS", "SIZES", "Field", "is_in", "read_fields"]
 
-RECORDS = ("job_desc", "job_rec", "part_rec", "resv_rec", "job_info")
+RECORDS = ("job_desc", "job_rec", "part_rec", "resv", "job_info")
 SIZES = {"uint8": 8, "uint16": 16, "uint32": 32, "uint64": 64, "time": 64}
 """Bits of the numbers that members hold."""
 
@@ -32,15 +32,12 @@ class Field:
         bits: size of that member when it is a number, else 0.
         unset: the member's value when nobody set it.
         since, removed: the first versions with it and without it; None: always, never.
-        meaning: one line.
     """
 
-    __slots__ = ("access", "bits", "kind", "meaning", "member", "name", "removed", "since", "unset")
+    __slots__ = ("access", "bits", "kind", "member", "name", "removed", "since", "unset")
 
     def __init__(self, line: str) -> None:
-        self.name, self.kind, self.access, member, unset, versions, self.meaning = line.split(
-            None, 6
-        )
+        self.name, self.kind, self.access, member, unset, versions = line.split()
         self.member = self.name if member == "-" else member
         self.bits = _MEMBER_BITS.get(self.kind, 0)
         self.unset = _unset(unset, self.bits)
@@ -54,12 +51,15 @@ class Field:
 
     def is_known(self, version: str | None) -> bool:
         """Tell whether a version such as ``24.11`` has it; None: whether any has."""
-        if version is None:
-            return True
-        return not (
-            (self.since and _order(version) < _order(self.since))
-            or (self.removed and _order(version) >= _order(self.removed))
-        )
+        return is_in(version, self.since, self.removed)
+
+
+def is_in(version: str | None, since: str | None, removed: str | None) -> bool:
+    """Tell whether a version is in a span; None: some version is."""
+    if version is None:
+        return True
+    number = _order(version)
+    return not (since and number < _order(since)) and not (removed and number >= _order(removed))
 
 
 def read_fields() -> Mapping[str, Mapping[str, Field]]:

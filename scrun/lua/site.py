@@ -52,6 +52,7 @@ class SiteScript:
     ) -> None:
         self.host = host
         self.script = None if script is None else posix.fspath(script)
+        self.required: tuple[str, ...] = REQUIRED
         self.stager = stager or getattr(settings, "stage", None) or "shared"
         self._cancel = _NOT_CANCELLED
         if memory_bytes is None:
@@ -97,7 +98,7 @@ class SiteScript:
             raise ScriptError(f"{path}: returned {status} on load")
         missing = [
             name
-            for name in REQUIRED
+            for name in self.required
             if not self._runtime.execute(b"return type(_G[...]) == 'function'", "scrun", name)
         ]
         for name in missing:
