@@ -14,9 +14,11 @@ HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
 LATE: dict[str, str] = {  # tool: the module that has a command of that name
     "cassette": "scrun.cli.lua_cassette",
     "doc": "scrun.cli.lua_doc",
+    "init": "scrun.cli.lua_init",
     "path": "scrun.cli.lua_which",
     "repl": "scrun.cli.lua_repl",
     "run": "scrun.cli.lua_run",
+    "test": "scrun.cli.lua_test",
     "which": "scrun.cli.lua_which",
 }
 
