@@ -819,54 +819,54 @@ slurm = {}
 ---@field account string? the account to charge
 ---@field ['acctg-freq'] string? how often usage is sampled
 ---@field array string? the indexes of a job array; of sbatch
----@field async string? return before the step has ended; of srun; Slurm from 26.05 on
+---@field async string return before the step has ended; `unset` when nothing was said; of srun; Slurm from 26.05 on
 ---@field autocomplete string? what the shell's completion asks for
 ---@field batch string? features of the node where the script runs; of sbatch
 ---@field bb string? the burst buffer's description; of salloc, sbatch, srun
 ---@field bbf string? the file with the burst buffer's description; of salloc, sbatch, srun
 ---@field bcast string? copy the program to the nodes first; of srun
----@field ['bcast-exclude'] string? libraries that are not copied; of srun
----@field begin string? when the job may begin; of salloc, sbatch, srun
----@field bell string? ring when the allocation is there; of salloc
+---@field ['bcast-exclude'] string libraries that are not copied; `/lib,/usr/lib,/lib64,/usr/lib64` when nothing was said; of srun
+---@field begin string when the job may begin; `Unknown` when nothing was said; of salloc, sbatch, srun
+---@field bell string ring when the allocation is there; `bell-after-delay` when nothing was said; of salloc
 ---@field chdir string? the working directory
 ---@field cluster string? clusters by its other name; of salloc, sbatch, srun
 ---@field ['cluster-constraint'] string? features that a federation's cluster must have; of salloc, sbatch, srun
 ---@field clusters string? the clusters that may take the job; of salloc, sbatch, srun
 ---@field comment string? any text
----@field compress string? compress what bcast copies; of srun
----@field ['consolidate-segments'] string? put the segments beside each other; Slurm from 25.11 on
+---@field compress string compress what bcast copies; `none` when nothing was said; of srun
+---@field ['consolidate-segments'] string put the segments beside each other; `unset` when nothing was said; Slurm from 25.11 on
 ---@field constraint string? features that the nodes must have
 ---@field container string? the OCI bundle
 ---@field ['container-id'] string? the name of the container
 ---@field ['container-type'] string? the type of container; Slurm from 26.05 on
 ---@field context string? the SELinux context
----@field contiguous string? the nodes follow each other
----@field ['core-spec'] string? cores set apart for the system
----@field ['cores-per-socket'] string? the least cores a socket has
+---@field contiguous string the nodes follow each other; `unset` when nothing was said
+---@field ['core-spec'] string cores set apart for the system; `unset` when nothing was said
+---@field ['cores-per-socket'] string the least cores a socket has; `-2` when nothing was said
 ---@field ['cpu-bind'] string? how tasks are bound to CPUs; of srun
 ---@field ['cpu-freq'] string? the frequency of the CPUs
 ---@field cpu_bind string? cpu-bind by its old name; of srun
----@field ['cpus-per-gpu'] string? CPUs for each gpu
----@field ['cpus-per-task'] string? CPUs for each task
----@field deadline string? when the job must have ended
----@field ['debugger-test'] string? for tests of debuggers; of srun
+---@field ['cpus-per-gpu'] string CPUs for each gpu; `0` when nothing was said
+---@field ['cpus-per-task'] string CPUs for each task; `0` when nothing was said
+---@field deadline string when the job must have ended; `Unknown` when nothing was said
+---@field ['debugger-test'] string for tests of debuggers; `unset` when nothing was said; of srun
 ---@field ['delay-boot'] string? how long to wait before nodes are rebooted for features
 ---@field dependency string? the jobs that it waits for
----@field ['disable-status'] string? no status on the first interrupt; of srun
+---@field ['disable-status'] string no status on the first interrupt; `unset` when nothing was said; of srun
 ---@field distribution string? how tasks are spread over nodes, sockets and cores
 ---@field epilog string? a program that srun runs after the step; of srun
 ---@field error string? where stderr goes; of sbatch, scrontab, srun
----@field exact string? the step gets only what it asks for; of srun
+---@field exact string the step gets only what it asks for; `unset` when nothing was said; of srun
 ---@field exclude string? nodes that are not used
----@field exclusive string? the nodes are the job's alone
+---@field exclusive string the nodes are the job's alone; `unset` when nothing was said
 ---@field export string? which variables the job gets; of sbatch, scrontab, srun
 ---@field ['export-file'] string? the file with the variables that the job gets; of sbatch
----@field external string? a job that something else manages; of sbatch; Slurm from 25.05 on
----@field ['external-launcher'] string? a step for another launcher; of srun
+---@field external string a job that something else manages; `unset` when nothing was said; of sbatch; Slurm from 25.05 on
+---@field ['external-launcher'] string a step for another launcher; `unset` when nothing was said; of srun
 ---@field extra string? any text
----@field ['extra-node-info'] string? sockets, cores and threads in one
+---@field ['extra-node-info'] string sockets, cores and threads in one; `unset` when nothing was said
 ---@field ['get-user-env'] string? the variables of the user's login; of sbatch
----@field gid string? the group to run as; of sbatch
+---@field gid string the group to run as; `99` when nothing was said; of sbatch
 ---@field ['gpu-bind'] string? how tasks are bound to gpus
 ---@field ['gpu-freq'] string? the frequency of the gpus
 ---@field gpus string? gpus of the job
@@ -874,111 +874,111 @@ slurm = {}
 ---@field ['gpus-per-socket'] string? gpus for each socket
 ---@field ['gpus-per-task'] string? gpus for each task
 ---@field gres string? generic resources for each node
----@field ['gres-flags'] string? how generic resources are chosen
+---@field ['gres-flags'] string how generic resources are chosen; `unset` when nothing was said
 ---@field help string? show the help
 ---@field ['het-group'] string? the components of a heterogeneous job that the step uses; of srun
 ---@field hint string? compute_bound, memory_bound, multithread, nomultithread
----@field hold string? the job waits until it is released; of salloc, sbatch, srun
----@field ['ignore-pbs'] string? #PBS lines mean nothing; of sbatch
----@field ['ignore-signals'] string? signals that srun does not hand on; of srun; Slurm from 26.05 on
----@field immediate string? run at once or not at all; of salloc, srun
+---@field hold string the job waits until it is released; `unset` when nothing was said; of salloc, sbatch, srun
+---@field ['ignore-pbs'] string #PBS lines mean nothing; `unset` when nothing was said; of sbatch
+---@field ['ignore-signals'] string signals that srun does not hand on; `unset` when nothing was said; of srun; Slurm from 26.05 on
+---@field immediate string run at once or not at all; `0` when nothing was said; of salloc, srun
 ---@field input string? where stdin comes from; of sbatch, scrontab, srun
----@field interactive string? the step of an interactive salloc; of srun
+---@field interactive string the step of an interactive salloc; `unset` when nothing was said; of srun
 ---@field ['job-name'] string? the job's name
----@field jobid string? the job that the step belongs to; of srun
----@field ['kill-command'] string? signal the command when the allocation ends; of salloc
----@field ['kill-on-bad-exit'] string? end the step when a task fails; of srun
----@field ['kill-on-invalid-dep'] string? end the job when its dependency cannot be met; of sbatch
----@field label string? task numbers before the lines of output; of srun
+---@field jobid string the job that the step belongs to; `unset` when nothing was said; of srun
+---@field ['kill-command'] string signal the command when the allocation ends; `0` when nothing was said; of salloc
+---@field ['kill-on-bad-exit'] string end the step when a task fails; `-2` when nothing was said; of srun
+---@field ['kill-on-invalid-dep'] string end the job when its dependency cannot be met; `unset` when nothing was said; of sbatch
+---@field label string task numbers before the lines of output; `unset` when nothing was said; of srun
 ---@field licenses string? licenses that the job needs
----@field ['mail-type'] string? when mail is sent
+---@field ['mail-type'] string when mail is sent; `NONE` when nothing was said
 ---@field ['mail-user'] string? who gets it
 ---@field ['mcs-label'] string? the MCS label
 ---@field mem string? memory for each node
----@field ['mem-bind'] string? how tasks are bound to memory
+---@field ['mem-bind'] string how tasks are bound to memory; `unset` when nothing was said
 ---@field ['mem-per-cpu'] string? memory for each CPU
 ---@field ['mem-per-gpu'] string? memory for each gpu
----@field ['mem-update'] string? give memory back that is not used; Slurm from 26.05 on
----@field mincpus string? the least CPUs a node has
+---@field ['mem-update'] string give memory back that is not used; `unset` when nothing was said; Slurm from 26.05 on
+---@field mincpus string the least CPUs a node has; `-1` when nothing was said
 ---@field mpi string? the kind of MPI; of srun
----@field ['msg-timeout'] string? how long messages may take; of srun
----@field ['multi-prog'] string? a file says which task runs what; of srun
+---@field ['msg-timeout'] string how long messages may take; `10` when nothing was said; of srun
+---@field ['multi-prog'] string a file says which task runs what; `unset` when nothing was said; of srun
 ---@field network string? the network that is used
----@field nice string? how much less urgent
----@field ['no-allocate'] string? run without an allocation; of srun
----@field ['no-bell'] string? do not ring when the allocation is there; of salloc
----@field ['no-kill'] string? the job outlives a node that fails
----@field ['no-requeue'] string? the job is not requeued; of sbatch
----@field ['no-shell'] string? leave when the allocation is there; of salloc
+---@field nice string how much less urgent; `-2` when nothing was said
+---@field ['no-allocate'] string run without an allocation; `unset` when nothing was said; of srun
+---@field ['no-bell'] string do not ring when the allocation is there; `bell-after-delay` when nothing was said; of salloc
+---@field ['no-kill'] string the job outlives a node that fails; `unset` when nothing was said
+---@field ['no-requeue'] string the job is not requeued; `unset` when nothing was said; of sbatch
+---@field ['no-shell'] string leave when the allocation is there; `unset` when nothing was said; of salloc
 ---@field nodefile string? the file that names the nodes
 ---@field nodelist string? the nodes that are used
----@field nodes string? how many nodes: `2`, `2-4`
----@field ntasks string? how many tasks
----@field ['ntasks-per-core'] string? tasks for each core
----@field ['ntasks-per-gpu'] string? tasks for each gpu
----@field ['ntasks-per-node'] string? tasks for each node
----@field ['ntasks-per-socket'] string? tasks for each socket
----@field ['ntasks-per-tres'] string? tasks for each gpu
----@field ['oom-kill-step'] string? a task without memory ends the whole step; Slurm from 24.11 on
+---@field nodes string how many nodes: `2`, `2-4`; `1-0` when nothing was said
+---@field ntasks string how many tasks; `1` when nothing was said
+---@field ['ntasks-per-core'] string tasks for each core; `-2` when nothing was said
+---@field ['ntasks-per-gpu'] string tasks for each gpu; `-2` when nothing was said
+---@field ['ntasks-per-node'] string tasks for each node; `-2` when nothing was said
+---@field ['ntasks-per-socket'] string tasks for each socket; `-2` when nothing was said
+---@field ['ntasks-per-tres'] string tasks for each gpu; `-2` when nothing was said
+---@field ['oom-kill-step'] string a task without memory ends the whole step; `unset` when nothing was said; Slurm from 24.11 on
 ---@field ['open-mode'] string? append to files or truncate them; of sbatch, scrontab, srun
 ---@field output string? where stdout goes; of sbatch, scrontab, srun
----@field overcommit string? more tasks than CPUs
----@field overlap string? the step shares what other steps have; of srun
----@field oversubscribe string? the nodes can be shared
+---@field overcommit string more tasks than CPUs; `unset` when nothing was said
+---@field overlap string the step shares what other steps have; `unset` when nothing was said; of srun
+---@field oversubscribe string the nodes can be shared; `unset` when nothing was said
 ---@field ['pack-group'] string? het-group by its old name; of srun
----@field parsable string? print the job id and nothing else; of sbatch, srun
+---@field parsable string print the job id and nothing else; `unset` when nothing was said; of sbatch, srun
 ---@field partition string? the partition, or some with commas
 ---@field prefer string? features that would be nice; of salloc, sbatch, srun
----@field ['preserve-env'] string? leave the variables of the allocation alone; of srun
----@field priority string? the priority
----@field profile string? what is profiled
+---@field ['preserve-env'] string leave the variables of the allocation alone; `unset` when nothing was said; of srun
+---@field priority string the priority; `0` when nothing was said
+---@field profile string what is profiled; `NotSet` when nothing was said
 ---@field prolog string? a program that srun runs before the step; of srun
 ---@field propagate string? the limits that the job gets from here; of sbatch, srun
 ---@field pty string? the first task gets a pseudoterminal; of srun
 ---@field qos string? the QOS
----@field quiet string? fewer messages
----@field ['quit-on-interrupt'] string? the first interrupt ends the step; of srun
----@field reboot string? the nodes are rebooted first
----@field relative string? the number of the allocation's node to begin with; of srun
----@field requeue string? the job is requeued when a node fails; of sbatch
+---@field quiet string fewer messages; `0` when nothing was said
+---@field ['quit-on-interrupt'] string the first interrupt ends the step; `unset` when nothing was said; of srun
+---@field reboot string the nodes are rebooted first; `unset` when nothing was said
+---@field relative string the number of the allocation's node to begin with; `-2` when nothing was said; of srun
+---@field requeue string the job is requeued when a node fails; `unset` when nothing was said; of sbatch
 ---@field reservation string? the reservation that is used
 ---@field resources string? resources of hierarchies; Slurm from 25.11 on
----@field ['resv-ports'] string? ports for MPI
----@field segment string? nodes for each segment
+---@field ['resv-ports'] string ports for MPI; `unset` when nothing was said
+---@field segment string nodes for each segment; `unset` when nothing was said
 ---@field ['send-libs'] string? copy the libraries with the program; of srun
----@field signal string? a signal before the time is over
----@field ['slurmd-debug'] string? how much slurmstepd logs; of srun
----@field ['sockets-per-node'] string? the least sockets a node has
----@field ['spread-job'] string? spread over many nodes
----@field ['spread-segments'] string? put the segments apart; Slurm from 25.11 on
----@field stepmgr string? the job's own daemon manages its steps
----@field switches string? how many switches at most
+---@field signal string a signal before the time is over; `0@0` when nothing was said
+---@field ['slurmd-debug'] string how much slurmstepd logs; `error` when nothing was said; of srun
+---@field ['sockets-per-node'] string the least sockets a node has; `-2` when nothing was said
+---@field ['spread-job'] string spread over many nodes; `unset` when nothing was said
+---@field ['spread-segments'] string put the segments apart; `unset` when nothing was said; Slurm from 25.11 on
+---@field stepmgr string the job's own daemon manages its steps; `unset` when nothing was said
+---@field switches string how many switches at most; `unset` when nothing was said
 ---@field ['task-epilog'] string? a program that runs after each task; of srun
 ---@field ['task-prolog'] string? a program that runs before each task; of srun
----@field ['tasks-per-node'] string? ntasks-per-node by its other name
----@field ['test-only'] string? say when it would start, and submit nothing; of sbatch, srun
----@field ['thread-spec'] string? threads set apart for the system
----@field threads string? how many threads srun uses; of srun
----@field ['threads-per-core'] string? threads for each core
+---@field ['tasks-per-node'] string ntasks-per-node by its other name; `-2` when nothing was said
+---@field ['test-only'] string say when it would start, and submit nothing; `unset` when nothing was said; of sbatch, srun
+---@field ['thread-spec'] string threads set apart for the system; `unset` when nothing was said
+---@field threads string how many threads srun uses; `60` when nothing was said; of srun
+---@field ['threads-per-core'] string threads for each core; `-2` when nothing was said
 ---@field time string? the time limit: as slurm.time_str2mins reads it
 ---@field ['time-min'] string? the least time limit that will do
 ---@field tmp string? temporary disk for each node
----@field treewidth string? how wide messages fan out; of srun
+---@field treewidth string how wide messages fan out; `0` when nothing was said; of srun
 ---@field ['tres-bind'] string? how tasks are bound to TRES
 ---@field ['tres-per-task'] string? TRES for each task
----@field uid string? the user to run as; of sbatch
----@field unbuffered string? output is not buffered; of srun
+---@field uid string the user to run as; `99` when nothing was said; of sbatch
+---@field unbuffered string output is not buffered; `unset` when nothing was said; of srun
 ---@field usage string? show a short help
----@field ['use-min-nodes'] string? the smaller number of nodes goes first
----@field verbose string? how often -v was said
+---@field ['use-min-nodes'] string the smaller number of nodes goes first; `unset` when nothing was said
+---@field verbose string how often -v was said; `0` when nothing was said
 ---@field version string? show the version
----@field wait string? leave when the job has ended; srun's own of this name cannot be reached; of sbatch
----@field ['wait-all-nodes'] string? start when all nodes are up; of salloc, sbatch
----@field ['wait-for-children'] string? a task has ended when its children have; of srun; Slurm from 25.05 on
+---@field wait string leave when the job has ended; srun's own of this name cannot be reached; `unset` when nothing was said; of sbatch
+---@field ['wait-all-nodes'] string start when all nodes are up; `65534` when nothing was said; of salloc, sbatch
+---@field ['wait-for-children'] string a task has ended when its children have; `unset` when nothing was said; of srun; Slurm from 25.05 on
 ---@field wckey string? the workload's key
----@field whole string? the step gets all of the nodes; of srun
+---@field whole string the step gets all of the nodes; `unset` when nothing was said; of srun
 ---@field wrap string? a command in place of a script; of sbatch
----@field x11 string? X11 forwarding; of salloc, srun
+---@field x11 string X11 forwarding; `unset` when nothing was said; of salloc, srun
 
 --- The partitions that the user may use, by name: an argument of slurm_job_submit and
 --- slurm_job_modify.

@@ -191,7 +191,8 @@ class Field:
 
     Attributes:
         access: ``r``, ``rw``, or ``w`` for what only the script writes.
-        unset: what a number is that nobody has asked for: ``NO_VAL16``; "": no such value.
+        unset: what it is when nobody has asked for it: ``NO_VAL16`` of ``slurm``, or an option's
+            text; "": nil, or nothing special.
         alias: the field that this is another name of.
         commands: of the record ``options``: the commands that take it; none: all of them.
     """

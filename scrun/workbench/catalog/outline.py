@@ -119,11 +119,15 @@ def describe_field(one: Field) -> str:
     """Return the meaning of a field with what is special about it."""
     return join(
         one.meaning,
-        f"slurm.{one.unset} when nothing was said" if one.unset else "",
+        f"{_unset(one)} when nothing was said" if one.unset else "",
         f"the same as {one.alias}" if one.alias and one.alias not in one.meaning else "",
         f"of {', '.join(one.commands)}" if one.commands else "",
         f"Slurm {describe_versions(one)}" if describe_versions(one) != "all" else "",
     )
+
+
+def _unset(one: Field) -> str:
+    return f"slurm.{one.unset}" if one.unset.startswith("NO_VAL") else f"`{one.unset}`"
 
 
 def join(*parts: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import scrun.lua
 from scrun.lua.plugin_fields import Field as KeptField
 from scrun.lua.plugin_fields import read_fields
+from scrun.lua.plugin_options import COMMANDS, Option, read_options
 from scrun.workbench.catalog.model import (
     SCRIPT_TYPES,
     VERSIONS,
@@ -95,20 +96,25 @@ def _entry(name: str, given: dict[str, Any]) -> Entry:
 
 def _records() -> dict[str, Record]:
     """Return the records; the fields of those that the plugins have are kept in scrun.lua."""
-    kept = read_fields()
+    kept, options = read_fields(), read_options()
     records = {}
     for path in sorted((HERE / "records").glob("*.toml")):
         given = _read(f"records/{path.stem}")
         fields = kept.get(path.stem, {})
+        named = []
+        for name, one in given.get("fields", {}).items():
+            if name in fields:
+                named.append(_kept_field(fields, name, one))
+            elif path.stem == "options" and name in options:
+                named.append(_option_field(options[name], one))
+            else:
+                named.append(_field(name, one))
         records[path.stem] = Record(
             name=path.stem,
-            fields=tuple(
-                _kept_field(fields, name, one) if name in fields else _field(name, one)
-                for name, one in given.get("fields", {}).items()
-            ),
+            fields=tuple(named),
             base=given.get("base", ""),
-            ours=frozenset(given.get("ours", ())),
             script_types=frozenset(given.get("types", SCRIPT_TYPES)),
+            ours=frozenset(given.get("ours", ())),
             **_texts(given, "meaning", "example", "note", "since", "removed"),
         )
     return records
@@ -118,8 +124,22 @@ def _field(name: str, given: dict[str, Any]) -> Field:
     return Field(
         name=name,
         type=given["type"],
-        commands=tuple(given.get("commands", ())),
         **_texts(given, "access", "meaning", "since", "removed"),
+    )
+
+
+def _option_field(option: Option, meaning: str) -> Field:
+    """Return the field of an option of the commands."""
+    commands = tuple(one for one in COMMANDS if option.is_set_by(one))
+    return Field(
+        name=option.name,
+        type="string?" if option.unset is None else "string",
+        access="rw" if commands else "r",
+        meaning=meaning,
+        since=option.since,
+        removed=option.removed,
+        unset=option.unset or "",
+        commands=commands if len(commands) < len(COMMANDS) else (),
     )
 
 

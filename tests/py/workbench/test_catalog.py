@@ -12,6 +12,8 @@ import pytest
 from scrun.lua import DIALECTS, LocalHost, Runtime, slurm_api
 from scrun.lua.command_options import NAMES
 from scrun.lua.plugin_fields import read_fields
+from scrun.lua.plugin_options import read_options
+from scrun.lua.plugin_script import PLUGIN_TYPES, PluginScript
 from scrun.lua.site import REQUIRED
 from scrun.workbench import catalog as package
 from scrun.workbench.catalog import SCRIPT_TYPES, VERSIONS, Entry, Function, load
@@ -113,6 +115,21 @@ def test_records_have_the_fields_of_the_plugins() -> None:
         found = {field.name: field.access for field in CATALOG.records[record].fields}
         assert found == {name: field.access for name, field in fields.items()}
         assert all(field.meaning for field in CATALOG.records[record].fields)
+
+
+def test_options_are_those_of_the_commands() -> None:
+    """scrun.lua.plugin_options keeps how they are read and set; four fields are no options."""
+    found = {field.name for field in CATALOG.records["options"].fields}
+    assert found - {"type", "argv", "spank", "spank_job_env"} == set(read_options())
+
+
+@pytest.mark.parametrize("script_type", PLUGIN_TYPES)
+def test_plugins_have_no_name_that_the_catalog_lacks(tmp_path: Path, script_type: str) -> None:
+    """Slurm itself puts log_user, which cannot work there, into every table."""
+    script = PluginScript(LocalHost(), str(tmp_path / "none.lua"), script_type)
+    live = {f"slurm.{name.decode()}" for name in script._runtime.execute(LIST_NAMES).values()}
+    assert live - CATALOG.known_names(script_type) <= {"slurm.log_user"}
+    assert set(script.required) == {entry.name for entry in CATALOG.entries_of(script_type)}
 
 
 def test_run_options_are_those_of_commands() -> None:
