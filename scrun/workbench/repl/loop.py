@@ -15,7 +15,7 @@ from scrun.workbench.repl.commands import COMMANDS, Command, list_commands, read
 from scrun.workbench.repl.completion import complete
 from scrun.workbench.repl.help import explain
 from scrun.workbench.repl.history import History, history_path
-from scrun.workbench.repl.session import Session
+from scrun.workbench.repl.session import Quit, Session
 from scrun.workbench.repl.style import Style, columns
 from scrun.workbench.repl.terminal import Terminal
 
@@ -27,10 +27,6 @@ NAME = "repl"  # of the file, in errors of what is typed
 PROMPT, CONTINUED = "lua> ", "...> "
 PATIENCE = 3  # so many times Ctrl-C in one chunk end the program: the chunk catches its errors
 INTERRUPTED = 130
-
-
-class Quit(Exception):
-    """The user leaves."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +65,8 @@ class Repl:
                 self._attempt(Command("load", self._first))
             while True:
                 self._take_turn(terminal)
-        except Quit:
-            return 0
+        except Quit as leaving:
+            return leaving.status
         finally:
             signal.signal(signal.SIGINT, before)
 
@@ -83,8 +79,8 @@ class Repl:
             for text in texts:
                 for piece in self._split(text, name):
                     self._carry_out(self._understand(piece, name, is_all=True))
-        except Quit:
-            return 0
+        except Quit as leaving:
+            return leaving.status
         except KeyboardInterrupt:
             return INTERRUPTED
         except ScrunError as failure:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 Say = Callable[[int, str], None]
 Key = str | int
+Guard = Callable[[], None]  # raises when what runs was interrupted
+Make = Callable[[Guard], Runtime]  # a state with slurm and `require 'host'` in it
 
 
 class PromptHost(LocalHost):
@@ -45,6 +47,14 @@ class PromptHost(LocalHost):
         self.log(log.INFO, message)
 
 
+class Quit(BaseException):
+    """The user leaves, or the chunk does by ``os.exit``: no script's error, no bug."""
+
+    def __init__(self, status: int = 0) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is known of a live value.
@@ -65,46 +75,60 @@ class Facts:
     line: int = 0
 
 
+def make_state(host: StageHost, search: SearchPath, dialect: str, memory_bytes: int = 0) -> Make:
+    """Return what makes a state as a site's script has it.
+
+    Args:
+        search: where ``require`` finds modules.
+        dialect: one of `scrun.lua.engines.DIALECTS`.
+        memory_bytes: limit of what chunks may hold; 0: none.
+
+    Raises (what it returns):
+        ConfigError: no such dialect, or one whose memory cannot be limited.
+    """
+
+    def make(guard: Guard) -> Runtime:
+        runtime = Runtime(dialect, memory_bytes=memory_bytes, search=search)
+        slurm_api.install(runtime, host, guard)
+        host_files.install(runtime, host, guard, {})
+        return runtime
+
+    return make
+
+
 class Session:
     """One conversation's state. For one thread; `interrupt` may come from a signal's handler.
 
     Args:
         host: what ``slurm`` and ``require 'host'`` act on.
-        search: where ``require`` finds modules.
-        dialect: one of `scrun.lua.engines.DIALECTS`.
-        memory_bytes: limit of what chunks may hold; 0: none.
+        make: makes a state on that host, see `make_state`.
         width: gives the columns that a shown value may take.
 
     Raises:
-        ConfigError: no such dialect, or one whose memory cannot be limited.
+        ConfigError: as `make`.
     """
 
-    def __init__(
-        self,
-        host: StageHost,
-        *,
-        search: SearchPath | None = None,
-        dialect: str = "5.4",
-        memory_bytes: int = 0,
-        width: Callable[[], int] = lambda: 80,
-    ) -> None:
+    def __init__(self, host: StageHost, make: Make, *, width: Callable[[], int]) -> None:
         self.host = host
-        self.dialect = dialect
         self.running = False
-        self._search = search
-        self._memory_bytes = memory_bytes
+        self._make = make
         self._width = width
         self._asked = False
         self.reset()
 
     def reset(self) -> None:
         """Forget everything: a fresh state."""
-        self._runtime = Runtime(self.dialect, memory_bytes=self._memory_bytes, search=self._search)
-        slurm_api.install(self._runtime, self.host, self._guard)
-        host_files.install(self._runtime, self.host, self._guard, {})
+        self._runtime = self._make(self._guard)
         show = self._host_file("show.lua")
         self._helpers = self._host_file("state.lua", show)
         self._runtime.watch(self._check)
+        # Lua's own would end the process here and now, with a job and files to tidy up.
+        self._runtime.add_function("os", "exit", _exit)
+
+    @property
+    def dialect(self) -> str:
+        """One of `scrun.lua.engines.DIALECTS`."""
+        return self._runtime.dialect
 
     def read(
         self, text: str, name: str, *, line: int = 1, is_all: bool = False
@@ -117,6 +141,7 @@ class Session:
 
         Raises:
             ScriptError: it raised; code CANCELLED after `interrupt`.
+            Quit: it called ``os.exit``.
         """
         return self._texts(self._run(self._helpers[b"run"], chunk, self._width()))
 
@@ -191,3 +216,9 @@ class Session:
     def _guard(self) -> None:
         if self._check() is not None:
             raise Interrupted("interrupted")
+
+
+def _exit(status: object = None, _close: object = None) -> None:
+    if isinstance(status, bool) or not isinstance(status, (int, float)):
+        status = 1 if status is False else 0
+    raise Quit(int(status) & 0xFF)

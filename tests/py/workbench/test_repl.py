@@ -15,6 +15,7 @@ import pytest
 
 from scrun.lua.engines import DIALECTS
 from scrun.workbench.repl.history import MOST_ENTRIES, History
+from tests.py.cluster.base import Cluster
 
 PROMPT, CONTINUED = "lua> ", r"\.\.\.> "
 CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"
@@ -388,7 +389,76 @@ def test_chunks_of_the_command_line_run_in_turn(start: Start, tmp_path: Path) ->
     failed = start.pipe("", "-e", "f(", "-e", "print 'never'")
     assert (failed.stdout, failed.returncode) == ("", 1)
     assert re.match(r"scrun: -e:1: .*<eof>", failed.stderr)
-    assert start.pipe("os.exit(5)").returncode == 5
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_os_exit_leaves_with_its_status(start: Start, dialect: str) -> None:
+    """At once, even where errors are caught; what was printed is there."""
+    done = start.pipe("print('a') pcall(os.exit, 5)", "--lua", dialect)
+    assert (done.stdout, done.stderr, done.returncode) == ("a\n", "", 5)
+    assert start.pipe("os.exit(true)", "--lua", dialect).returncode == 0
+    assert start.pipe("os.exit(false)", "--lua", dialect).returncode == 1
+
+
+# -- backends ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_dry_run_shows_commands_and_changes_nothing(
+    start: Start, tmp_path: Path, dialect: str
+) -> None:
+    """Neither by slurm's functions nor by Lua's; a file that is written is found again."""
+    file = tmp_path / "written"
+    done = start.pipe(
+        f"""
+        slurm.allocator_command('touch {file}')
+        print(slurm.remote_command('touch {file}'))
+        os.execute('touch {file}')
+        local f = io.open('{file}', 'w')
+        f:write('text')
+        f:close()
+        print(io.open('{file}'):read('*a'))
+        print(slurm.set_bundle_path('/new'))
+        """,
+        *("--dry-run", "--lua", dialect),
+    )
+    assert done.returncode == 0, done.stderr
+    assert not file.exists()
+    shown = [
+        f"would run: touch {file}",
+        f"would run on the nodes: touch {file}",
+        f"would run: touch {file}",
+    ]
+    assert done.stderr.splitlines() == shown
+    status, text, bundle = done.stdout.splitlines()
+    assert (status, text) == ("0\t", "text")
+    assert not Path(bundle).exists(), "the directory of the session goes with it"
+
+
+@pytest.mark.slurm
+def test_on_slurm_the_prompt_has_a_job(scrun_cluster: Cluster) -> None:
+    """Commands run on its node and here with its environment; it ends when the prompt does."""
+    done = scrun_cluster.run(
+        [
+            *(scrun_cluster.scrun, "lua", "repl", "--slurm"),
+            *("-e", "slurm.remote_command('echo $SLURM_JOB_ID $SLURMD_NODENAME')"),
+            *("-e", "slurm.allocator_command('squeue --noheader --jobs $SLURM_JOB_ID -o %i:%T')"),
+            *("-e", "error('so')"),
+        ]
+    )
+    assert done.returncode == 1
+    assert b"-e:1: so" in done.stderr
+    remote, here = done.stdout.decode().splitlines()
+    found = re.match(r'0  "(\d+) n\d\\n"$', remote)
+    assert found is not None
+    assert here == f'0  "{found[1]}:RUNNING\\n"'
+    state = scrun_cluster.run(["squeue", "--noheader", "--jobs", found[1], "-o", "%T"])
+    assert b"RUNNING" not in state.stdout
+
+
+def test_backends_exclude_each_other(start: Start) -> None:
+    done = start.pipe("", "--dry-run", "--local")
+    assert done.returncode == 1 and "exclude each other" in done.stderr
 
 
 def test_ctrl_c_ends_a_script(start: Start) -> None:
