@@ -11,13 +11,20 @@ local function directory_of(job_id)
   return BUFFERS .. '/' .. job_id
 end
 
+local function quote(word)
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+
 --- Runs a command; anything but success holds the job, with the text as its reason.
 local function run(command)
   local ok = os.execute(command)
-  if ok == true or ok == 0 then -- Lua 5.1 has numbers here
-    return slurm.SUCCESS
+  if type(ok) == 'number' then -- Lua 5.1
+    ok = ok == 0
   end
-  return slurm.ERROR, 'command has failed: ' .. command
+  if not ok then
+    return slurm.ERROR, 'command has failed: ' .. command
+  end
+  return slurm.SUCCESS
 end
 
 function slurm_bb_pools()
@@ -31,7 +38,7 @@ end
 function slurm_bb_setup(job_id, uid, gid)
   local directory = directory_of(job_id)
   local command = 'install -d -m 700 -o %d -g %d %s'
-  return run(command:format(tonumber(uid), tonumber(gid), directory))
+  return run(command:format(tonumber(uid), tonumber(gid), quote(directory)))
 end
 
 function slurm_bb_data_in()
@@ -72,7 +79,7 @@ function slurm_bb_test_data_out()
 end
 
 function slurm_bb_job_teardown(job_id)
-  return run('rm -rf ' .. directory_of(job_id))
+  return run('rm -rf ' .. quote(directory_of(job_id)))
 end
 
 --- What `scontrol show bbstat` prints.

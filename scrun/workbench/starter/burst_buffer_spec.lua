@@ -11,7 +11,7 @@ describe('burst_buffer.lua', function()
 
   it("makes a directory that is the user's", function()
     assert.equal(slurm.SUCCESS, slurm_bb_setup('7', '1000', '1001', '', '0', '/s', {}))
-    assert.stub(execute).was.called_with 'install -d -m 700 -o 1000 -g 1001 /scratch/buffers/7'
+    assert.stub(execute).was.called_with("install -d -m 700 -o 1000 -g 1001 '/scratch/buffers/7'")
   end)
 
   it('holds the job when there is no room', function()
@@ -32,7 +32,7 @@ describe('burst_buffer.lua', function()
 
   it('removes it at the end', function()
     assert.equal(slurm.SUCCESS, slurm_bb_job_teardown('7', '/s', 'false', '1000', '1001'))
-    assert.stub(execute).was.called_with 'rm -rf /scratch/buffers/7'
+    assert.stub(execute).was.called_with("rm -rf '/scratch/buffers/7'")
   end)
 
   it('takes no path for a job id', function()

@@ -1,10 +1,12 @@
 --- Specs of scrun.lua, for `scrun lua test`. No command runs: what is not answered has status 0.
+local directory = debug.getinfo(1, 'S').source:match '^@(.-)spec/[^/]*$' or ''
+
 describe('scrun.lua', function()
   local bundle
 
   before_each(function()
     bundle = scrun.bundle()
-    assert.is_true(scrun.load 'scrun.lua')
+    assert.is_true(scrun.load(directory .. 'scrun.lua'))
   end)
 
   it('runs the container from a bundle of its own', function()
