@@ -13,6 +13,7 @@ from scrun.lua.search import SearchPath, site_search
 HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
 LATE: dict[str, str] = {  # tool: the module that has a command of that name
     "cassette": "scrun.cli.lua_cassette",
+    "check": "scrun.cli.lua_check",
     "doc": "scrun.cli.lua_doc",
     "init": "scrun.cli.lua_init",
     "path": "scrun.cli.lua_which",
