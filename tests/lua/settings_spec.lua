@@ -8,7 +8,7 @@ describe('settings', function()
     assert.equal('auto', settings.pyslurm)
     assert.equal(0, settings.lua_memory_bytes)
     assert.equal(0, settings.stage_timeout_s)
-    assert.is_type('number', settings.command_timeout_s)
+    assert.is_number(settings.command_timeout_s)
     assert.is_nil(settings.local_runtime)
   end)
 

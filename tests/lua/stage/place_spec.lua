@@ -1,5 +1,5 @@
 local bundles = require 'support.bundle'
-local host = require 'host'
+local host = require 'support.host'
 local place = require 'luastd.stage.place'
 
 describe('stage.place', function()

@@ -1,5 +1,5 @@
 local bundles = require 'support.bundle'
-local host = require 'host'
+local host = require 'support.host'
 local rsync = require 'luastd.stage.rsync'
 local settings = require 'luastd.settings'
 
@@ -137,7 +137,7 @@ describe('stage.rsync', function()
     host.replace('remove_tree', function()
       error('cancelled', 0)
     end)
-    assert.has_error(function()
+    assert.error_matches(function()
       rsync.stage_in(ctx)
     end, '^cancelled$')
     host.reset()

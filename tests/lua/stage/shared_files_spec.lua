@@ -1,5 +1,5 @@
 local bundles = require 'support.bundle'
-local host = require 'host'
+local host = require 'support.host'
 local shared = require 'luastd.stage.shared'
 
 describe('stage.shared with real files', function()

@@ -1,5 +1,5 @@
 --- Configurations as engines write them, and real bundles made of them, for specs.
-local host = require 'host'
+local host = require 'support.host'
 local json = require 'json'
 
 local M = {}

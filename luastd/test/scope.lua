@@ -1,0 +1,136 @@
+--- The globals of a spec file: its own environment over the state's, so that what a block or a
+--- test sets is gone when it ends. Unlike in busted modules see those globals too, as a script
+--- must see the `slurm` that a spec has made.
+---@class scrun.test.scope
+local M = {}
+
+---@class scrun.test.Shot
+---@field globals table
+---@field loaded table
+
+---@class scrun.test.Frame
+---@field saved table<any, { value: any }> what a global was before it was set here
+---@field shot? scrun.test.Shot of `insulate`
+
+local frames = {} ---@type scrun.test.Frame[]
+local owner ---@type scrun.test.Frame? to whom a global that is set now belongs
+
+local function copy(from)
+  local result = {}
+  for key, value in next, from do
+    result[key] = value
+  end
+  return result
+end
+
+local function restore(into, from)
+  local gone = {}
+  for key in next, into do
+    if from[key] == nil then
+      gone[#gone + 1] = key
+    end
+  end
+  for _, key in ipairs(gone) do
+    rawset(into, key, nil)
+  end
+  for key, value in next, from do
+    rawset(into, key, value)
+  end
+end
+
+--- All globals and loaded modules as they are now.
+---@return scrun.test.Shot
+function M.take()
+  return { globals = copy(_G), loaded = copy(package.loaded) }
+end
+
+--- Makes globals and loaded modules those of `take`.
+---@param shot scrun.test.Shot
+function M.put_back(shot)
+  restore(_G, shot.globals)
+  restore(package.loaded, shot.loaded)
+end
+
+---@param insulate boolean put back all globals and modules when it ends
+---@return scrun.test.Frame
+function M.push(insulate)
+  local frame = { saved = {}, shot = insulate and M.take() or nil }
+  frames[#frames + 1] = frame
+  owner = frame
+  return frame
+end
+
+--- Ends the newest frame.
+function M.pop()
+  local frame = table.remove(frames)
+  if frame.shot then
+    M.put_back(frame.shot)
+  end
+  for key, before in next, frame.saved do
+    rawset(_G, key, before.value)
+  end
+  owner = frames[#frames]
+end
+
+--- What was set in the newest frame stays, as if it had been set in the one around the block
+--- that holds it: `expose`.
+function M.expose()
+  local frame, keeper = frames[#frames], frames[math.max(#frames - 2, 1)]
+  for at = #frames - 1, 1, -1 do
+    if frames[at].shot then
+      frames[at].shot = M.take()
+    end
+  end
+  for key, before in next, frame.saved do
+    keeper.saved[key] = keeper.saved[key] or before
+  end
+  frame.saved = {}
+end
+
+--- Calls with globals belonging to `frame`.
+---@param frame scrun.test.Frame
+---@param body function
+---@return any
+function M.on_behalf(frame, body)
+  local before = owner
+  owner = frame
+  local result = body()
+  owner = before
+  return result
+end
+
+--- The environment of a spec file.
+---@param names table<string, any> what it has besides the state's globals
+---@return table
+function M.environment(names)
+  local base = setmetatable({}, { __index = _G })
+  for name, value in pairs(names) do
+    base[name] = value
+  end
+  return setmetatable({}, {
+    __index = base,
+    __newindex = function(_, key, value)
+      if rawget(base, key) ~= nil then
+        base[key] = value
+        return
+      end
+      if owner and not owner.saved[key] then
+        owner.saved[key] = { value = rawget(_G, key) }
+      end
+      rawset(_G, key, value)
+    end,
+  })
+end
+
+--- Gives a chunk its environment.
+---@param chunk function
+---@param environment table
+function M.set_environment(chunk, environment)
+  if _VERSION == 'Lua 5.1' then
+    setfenv(chunk, environment)
+  else
+    debug.setupvalue(chunk, 1, environment)
+  end
+end
+
+return M

@@ -1,0 +1,163 @@
+"""The inside of a spec's process: run the file, note what happens as it happens.
+
+Events are lines of JSON: ``["b", name, source]`` a test begins, ``["f", outcome, ...]`` it has
+finished, ``["d", tests, hits]`` the file has. So a process that ends without the last one has been
+ended, and the parent sees in which test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from scrun.errors import ScriptError, ScrunError
+from scrun.workbench.test import coverage, golden
+from scrun.workbench.test.site import Stages
+from scrun.workbench.test.state import INSTRUCTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scrun.workbench.test.plan import Options, Spec
+    from scrun.workbench.test.state import State
+
+LOADING = "(loading)"
+MOST_TEXT = 200_000  # of one message; a spec may compare very long strings
+
+
+class Child:
+    """Runs one spec file. It is made before the fork, as far as all files are alike."""
+
+    def __init__(self, state: State, options: Options) -> None:
+        self._state = state
+        self._options = options
+        self._pending: list[list[object]] = []
+        self._exit: str | None = None
+        self._open = False
+        self._began = 0.0
+        self._stages = Stages(state)
+        self._spec: Spec
+        self._events: int
+        listeners = state.runtime.call(state.main[b"prepare"], self._functions())
+        state.host.listen(*listeners)
+        state.runtime.call(state.runtime.get("collectgarbage"))  # or each child would begin with it
+
+    def run(self, spec: Spec, events: int, scratch: str) -> None:
+        """Run a file to its end.
+
+        Args:
+            events: descriptor of the file that takes the lines.
+            scratch: where the spec's directories are made.
+        """
+        self._spec, self._events = spec, events
+        runtime, options = self._state.runtime, self._options
+        here = os.getcwd()
+        paths = (*options.directories, *spec.directories, here, f"{here}/src")
+        directories = tuple(dict.fromkeys(paths))
+        self._stages.begin(directories, scratch)
+        stop_counting = self._start_clock()
+        self._state.set_clock()
+        declared: object = None
+        try:
+            chunk = runtime.load_file(spec.path)
+            settings: dict[str, object] = {
+                "path": ";".join(f"{path}/?.lua;{path}/?/init.lua" for path in directories),
+                "filter": options.filter,
+                "filter_out": options.filter_out,
+                "tags": options.tags,
+                "exclude_tags": options.exclude_tags,
+            }
+            if options.seed is not None:
+                settings["seed"] = options.seed + spec.round - 1
+            main = self._state.main[b"run"]
+            declared = runtime.call(main, chunk, f"{spec.path}:1", settings)[0]
+        except ScrunError as failure:
+            self._fail(failure)
+        hits = stop_counting() if stop_counting else {}
+        self._send(["d", declared, hits])
+
+    # -- the functions that luastd/test/main.lua gets -----------------------------------------
+
+    def _functions(self) -> Any:
+        table = self._state.runtime.lua.table()
+        add = self._state.runtime.add_function
+        for raising in (self.begin, self.finish, self.golden, self.exit):
+            add(table, raising.__name__, raising)
+        add(table, "directory", self._stages.directory)
+        for returning in ("load", "stager", "stage_in", "stage_out"):
+            add(table, returning, getattr(self._stages, returning), errors="return")
+        return table
+
+    def begin(self, name: object, source: object) -> None:
+        """Say that a test begins, and let its time begin."""
+        self._open = True
+        self._exit = None
+        self._began = monotonic()
+        self._state.set_clock()
+        self._send(["b", _text(name), _text(source)])
+
+    def finish(self, outcome: object, *details: object) -> None:
+        """Say how it came out: message, place, traceback, expected, actual."""
+        self._open = False
+        message, *more = (_text(detail) for detail in (*details, *[None] * (5 - len(details))))
+        if self._state.timed_out:
+            outcome = b"error"
+            if message is None or self._state.complaint not in message:
+                message = self._state.complaint
+        elif self._exit is not None and outcome in (b"pass", b"pending"):
+            outcome, message = b"error", self._exit
+        self._state.set_clock()  # for the fixtures between this test and the next
+        took_s = round(monotonic() - self._began, 6)
+        self._pending.append(["f", took_s, _text(outcome), message, *more])
+
+    def golden(self, name: bytes, value: object) -> golden.Verdict:
+        """Compare with a golden file."""
+        replace = self._stages.replacements()
+        spec, update = self._spec.path, self._options.update
+        return golden.compare(spec, os.fsdecode(name), value, replace, update)
+
+    def exit(self, code: object = None) -> None:
+        """Refuse ``os.exit``: the test has failed, whoever catches the error."""
+        self._exit = f"os.exit({'' if code is None else _text(code)}) was called"
+        raise ScriptError(self._exit)
+
+    # -- inside ------------------------------------------------------------------------------
+
+    def _fail(self, failure: ScrunError) -> None:
+        """Report what was raised outside of any test, or inside of one that it has ended."""
+        if not self._open:
+            self.begin(LOADING, f"{self._spec.path}:1")
+        where, message = split_place(str(failure))
+        trace = failure.traceback if isinstance(failure, ScriptError) else ""
+        self.finish(b"error", message.encode(), where.encode(), trace.encode())
+
+    def _send(self, event: list[object]) -> None:
+        lines = "".join(json.dumps(line) + "\n" for line in (*self._pending, event))
+        self._pending = []
+        data = lines.encode()
+        while data:
+            data = data[os.write(self._events, data) :]
+
+    def _start_clock(self) -> Callable[[], object] | None:
+        if not self._options.coverage:
+            self._state.runtime.set_clock(self._state.check)
+            return None
+        return coverage.start(self._state, INSTRUCTIONS)
+
+
+def split_place(message: str) -> tuple[str, str]:
+    """Split ``file:line: what`` into its place and the rest; no place: an empty one."""
+    place, separator, rest = message.partition(": ")
+    line = place.rpartition(":")[2]
+    return (place, rest) if separator and line.isdecimal() and "\n" not in place else ("", message)
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")
+    text = str(value)
+    return text if len(text) <= MOST_TEXT else f"{text[:MOST_TEXT]}… ({len(text)} characters)"

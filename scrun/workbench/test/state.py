@@ -1,0 +1,82 @@
+"""The Lua state of a spec: the ``slurm`` table and ``host`` of a site's script, ready to be forked.
+
+It is made before the fork, once for all files of a dialect and a site.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from scrun.lua import host_files, slurm_api
+from scrun.lua.runtime import Interrupted, Runtime
+from scrun.lua.search import SearchPath
+from scrun.workbench.test.site import SpecHost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INSTRUCTIONS = 200_000  # between two looks at the clock
+CLEANING_S = 1.0  # for after_each, once a test is out of time
+
+
+class SpecRuntime(Runtime):
+    """A state whose scripts are watched by one clock, whoever asks for a watch."""
+
+    def watch(self, check: Callable[[], tuple[str, str] | None], *, instructions: int = 0) -> None:
+        """Do nothing: a script that a spec loads is under the spec's own watch already."""
+
+    def set_clock(self, check: Callable[[], tuple[str, str] | None]) -> None:
+        """Watch; may be called once."""
+        super().watch(check, instructions=INSTRUCTIONS)
+
+
+class State:
+    """A state with the test library in it.
+
+    Attributes:
+        runtime, host: where scripts run, and on what.
+        variables: the job's environment, for ``host.getenv``.
+        main: the function of luastd/test/main.lua.
+        timed_out: since the clock was last set.
+    """
+
+    def __init__(self, dialect: str, site: str | None, timeout_s: float) -> None:
+        self.site = site
+        self.timeout_s = timeout_s
+        self.timed_out = False
+        self._deadline = monotonic() + timeout_s
+        self.variables: dict[bytes, bytes] = {}
+        self.runtime = SpecRuntime(dialect, search=SearchPath(site))
+        self.host = SpecHost(self.runtime)
+        self.install_slurm()
+        host_files.install(self.runtime, self.host, self.guard, self.variables)
+        self.main: Any = self.runtime.require("luastd.test.main")
+
+    def install_slurm(self) -> Any:
+        """Set a fresh global ``slurm``; return the function that prepares a job_env."""
+        return slurm_api.install(self.runtime, self.host, self.guard)
+
+    def set_clock(self) -> None:
+        """Let the time for a test begin."""
+        self.timed_out = False
+        self._deadline = monotonic() + self.timeout_s
+
+    def check(self) -> tuple[str, str] | None:
+        """Tell why the running test must end; None: it may go on."""
+        if monotonic() < self._deadline:
+            return None
+        self.timed_out = True
+        self._deadline = monotonic() + CLEANING_S
+        return self.complaint, "ETIMEDOUT"
+
+    @property
+    def complaint(self) -> str:
+        """What is said of a test that took too long."""
+        return f"timed out after {self.timeout_s:g} s"
+
+    def guard(self) -> None:
+        """Raise when the time is over; called around what waits."""
+        answer = self.check()
+        if answer is not None:
+            raise Interrupted(answer[0], code=answer[1])
