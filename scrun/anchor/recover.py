@@ -27,7 +27,7 @@ KNOWN = frozenset(
     (
         *("lock", "recovery", "released", "anchor.sock", "salloc.log", "srun.log", "bundle"),
         *("record.cbor", "record.cbor.new", "state.json", "state.json.new", "runtime"),
-        *("stage-directory", "stage-partial"),
+        *("stage-directory", "stage-partial", "runtime-process", "runtime-process.new"),
     )
 )
 WAIT_S = 0.05

@@ -13,7 +13,8 @@ import os
 from scrun import log
 from scrun.cluster.runtime_commands import with_signal
 from scrun.errors import ClusterError, ConfigError, ScrunError
-from scrun.host.process import Process, find_program, spawn, spawn_quietly
+from scrun.host.directory import write_file
+from scrun.host.process import Process, find_program, identify, spawn, spawn_quietly
 from scrun.oci.patterns import PatternValues, expand_command
 
 TYPE_CHECKING = False
@@ -28,8 +29,24 @@ if TYPE_CHECKING:
 NO_CGROUPS = ("--cgroup-manager=disabled",)  # crun; a job's limits are not ours to set here
 # Where systemd mounts version 2 beside version 1; crun refuses to run there, runc does not.
 HYBRID_CGROUPS = "/sys/fs/cgroup/unified/cgroup.procs"
-# Removes the container when we do not live to do it: at end of file nobody wrote "done".
-GUARD = 'read -r done || exec "$@"'
+# Removes the container when we do not live to do it: at end of file nobody wrote "done". As long as
+# the runtime lives it may still be making the container, and one removal may come too early.
+GUARD = """
+note=$1
+shift
+runtime_lives() {
+  read -r pid start <"$note" && read -r stat </proc/$pid/stat || return 1
+  set -- ${stat##*) } # fields 3 (state) to 22 (start) and on of proc_pid_stat(5)
+  [ "$1" != Z ] && [ "${20}" = "$start" ]
+}
+read -r done && exit
+while runtime_lives; do
+  "$@"
+  sleep 0.1
+done
+exec "$@"
+"""
+RUNTIME_NOTE = "runtime-process"  # in the spool directory: who makes and runs the container
 RETRY_S = 0.05
 RETRIES = 100
 
@@ -98,6 +115,7 @@ class LocalBackend:
         environment = self._commands_environment(variables)
         process = spawn(command, environment, extra=range(3, 3 + preserved))
         self._started = True
+        self._note_runtime(process)
         return process
 
     def signal(self, number: int, done: Done) -> None:
@@ -151,7 +169,7 @@ class LocalBackend:
 
     def record(self) -> dict[str, object]:
         """See `Backend.record`."""
-        removal = self._command("delete", "--force") if self._runtime else []
+        removal = self._command("delete", "--force")
         return {"job_id": self.job_id, "removal": removal, "variables": self.job_variables}
 
     def restore(self, job: Mapping[str, Any]) -> None:
@@ -275,13 +293,21 @@ class LocalBackend:
         """Start the shell that removes the container if this process dies before it does."""
         reader, self._guard_fd = os.pipe2(os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        argv = ["/bin/sh", "-c", GUARD, "scrun-guard", *self._command("delete", "--force")]
+        argv = ["/bin/sh", "-c", GUARD, "scrun-guard", f"{self._spool_dir}/{RUNTIME_NOTE}"]
+        argv += self._command("delete", "--force")
         try:
             guard = spawn(argv, self._environment, stdio=(reader, null, null))
         finally:
             os.close(null)
             os.close(reader)
         self._loop.when_ended(guard, lambda _: None)
+
+    def _note_runtime(self, process: Process) -> None:
+        """Tell guard and recovery of the runtime. It runs: no failure may make it unheard of."""
+        try:
+            write_file(f"{self._spool_dir}/{RUNTIME_NOTE}", identify(process.pid))
+        except ScrunError as err:
+            log.error(f"{self._container_id}: {err}")
 
     def _end_guard(self) -> None:
         if self._guard_fd >= 0:

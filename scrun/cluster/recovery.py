@@ -13,6 +13,8 @@ from scrun.cluster.holder import pending_job_id
 from scrun.cluster.queries import choose_queries
 from scrun.errors import ClusterError
 from scrun.host.capture import capture
+from scrun.host.directory import read_file
+from scrun.host.process import end_dead_session, end_identified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ def end_job(record: Mapping[str, Any], directory: str) -> None:
     """
     job, environment = record["job"], record["environment"]
     if record["backend"] == "local":
+        _end_runtime(directory, record)
         removal = job.get("removal")
         if removal:
             log.debug(f"run {' '.join(removal)}")
@@ -52,6 +55,20 @@ def end_unrecorded_job(directory: str, environment: Mapping[str, str]) -> None:
     """
     job_id = pending_job_id(directory)
     _end_slurm_job(choose_queries("off", environment, 0), job_id, None)
+
+
+def _end_runtime(directory: str, record: Mapping[str, Any]) -> None:
+    """End what may still be making the container: it would be done only after the removal.
+
+    With a terminal it is not of the anchor's session, and known by its note alone.
+    """
+    from scrun.cluster.local import RUNTIME_NOTE  # without Slurm only
+
+    try:
+        end_identified(read_file(f"{directory}/{RUNTIME_NOTE}"), record["boot"])
+    except FileNotFoundError:
+        log.debug(f"{record['id']}: was not started")
+    end_dead_session(record["pid"], record["boot"])
 
 
 def _end_slurm_job(queries: Queries, job_id: int, step_name: str | None) -> None:

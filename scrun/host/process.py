@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
-GROUP, SESSION = 5, 6
+STATE, GROUP, SESSION, START = 3, 5, 6, 22  # fields of proc_pid_stat(5)
 OUT_OF_THE_WAY = 64
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -128,9 +128,7 @@ def kill_relatives(pid: int, field: int) -> None:
         if not name.isdecimal() or int(name) == os.getpid():
             continue
         try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-            if int(fields[field - 3]) == pid:
+            if int(_stat(int(name))[field - STATE]) == pid:
                 os.kill(int(name), SIGKILL)
         except OSError:
             continue  # it ended meanwhile
@@ -146,12 +144,39 @@ def end_dead_session(leader: int, boot: str) -> None:
         boot: `read_boot` when the leader lived.
     """
     try:
-        with open(f"/proc/{leader}/stat", "rb") as file:
-            is_dead = file.read().rpartition(b")")[2].split()[0] in (b"Z", b"X")
+        is_dead = _stat(leader)[0] in (b"Z", b"X")
     except OSError:
         is_dead = True
     if is_dead and boot == read_boot():
         kill_relatives(leader, SESSION)
+
+
+def identify(pid: int) -> bytes:
+    """Return a line that no other process of this boot has: number, and start in clock ticks.
+
+    Empty when there is no such process.
+    """
+    try:
+        return b"%d %s\n" % (pid, _stat(pid)[START - STATE])
+    except OSError:
+        return b""
+
+
+def end_identified(line: bytes, boot: str) -> None:
+    """SIGKILL a process group whose leader is known by a line of `identify`, if it is still there.
+
+    Args:
+        boot: `read_boot` when the line was made.
+    """
+    number = line.split(b" ")[0]
+    if number.isdigit() and boot == read_boot() and identify(int(number)) == line:
+        kill_group(int(number))
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Return what proc_pid_stat(5) tells, from field 3 (`STATE`) on; OSError: no such process."""
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return file.read().rpartition(b")")[2].split()
 
 
 def read_boot() -> str:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from scrun.host.process import end_dead_session, read_boot
+from scrun.host.process import end_dead_session, end_identified, identify, read_boot
 
 # A session leader that leaves a member, tells its number, and lives on until its stdin ends.
 LEADER = """
@@ -59,3 +59,28 @@ def test_only_a_dead_leaders_session_is_ended(
         os.close(watch)
         if leader_lives:
             leader.communicate(timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("same_start", "same_boot", "ended"),
+    [(True, True, True), (False, True, False), (True, False, False)],
+    ids=["itself", "another of its number", "another boot"],
+)
+def test_a_noted_process_is_ended_by_number_and_start(
+    same_start: bool, same_boot: bool, ended: bool
+) -> None:
+    """A process's number alone, or a note from before a reboot, names somebody else."""
+    process = subprocess.Popen(["sleep", "60"], process_group=0)
+    line = identify(process.pid)
+    assert line.split()[0] == str(process.pid).encode()
+    if not same_start:
+        line = b"%d 1\n" % process.pid
+    end_identified(line, read_boot() if same_boot else "another")
+    try:
+        process.wait(20 if ended else 0.5)
+    except subprocess.TimeoutExpired:
+        assert not ended
+    assert (process.poll() == -signal.SIGKILL) == ended
+    process.kill()
+    process.wait()
+    assert identify(process.pid) == b""

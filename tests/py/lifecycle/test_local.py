@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from tests.py.lifecycle.conftest import local
 from tests.py.lifecycle.runtimes import Runtime
+from tests.py.lifecycle.test_crash import alive, processes
 
 # A runtime by oci.conf: runc, or crun where that is what runs here.
 PATTERNS = """\
@@ -61,6 +63,25 @@ def test_oci_conf_names_the_runtime(runtime: Runtime) -> None:
     assert any(line.startswith("SCRUN_BUNDLE=") for line in lines)
     assert not any(line.startswith("SCRUN_ROOT=") for line in lines)  # EnvExclude
     assert [line.split()[0] for line in Path(log).read_text().splitlines()] == ["run", "kill"]
+    assert runtime("delete", "web").returncode == 0
+
+
+def test_recovery_runs_the_runtime_that_oci_conf_names(runtime: Runtime) -> None:
+    """Anchor and guard are both killed: it is RunTimeDelete by which a verb ends the container."""
+    root = f"{runtime.home}/state"
+    write_oci_conf(
+        runtime, PATTERNS.format(log=f"{runtime.home}/calls", runtime=find_runtime(), root=root)
+    )
+    number = 50000 + os.getpid() % 1000  # no other test's, who may run at the same time
+    bundle = runtime.run("web", f"echo up; exec sleep {number}")
+    runtime.wait_output(bundle, "up\n")
+    victims = processes(runtime, f"scrun-guard .*{root}")
+    assert len(victims) == 1
+    for pid in [*victims, runtime.state("web")["pid"]]:  # the guard first: it acts on the other
+        os.kill(pid, signal.SIGKILL)
+    (process,) = processes(runtime, f"^sleep {number}$")
+    assert runtime.state("web")["status"] == "stopped"
+    runtime.wait_until(lambda: not alive(process), "the container's process is gone")
     assert runtime("delete", "web").returncode == 0
 
 
