@@ -7,6 +7,7 @@ fail.
 """
 
 import os
+import signal
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -42,8 +43,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and let tests send SIGINT.
+
+    A shell starts what is to run in the background (``make test &`` in a script) with SIGINT
+    ignored, and so would be all that we start.
+    """
     config.addinivalue_line("markers", "slurm: needs a cluster; see tests/py/cluster")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
