@@ -45,6 +45,7 @@ def serve(command: Command, config: Config, directory: str, channel: socket) -> 
         log.configure_globals(command.globals)  # a verb does so only when it has to log
         _close_inherited(channel.fileno(), int(command.options.get("preserve_fds") or 0))
         status = Anchor(command, config, directory, channel).run()
+        _sweep(os.path.dirname(directory))
     except ScrunError as err:
         _tell(channel, False, str(err), err.code)
     except BaseException as err:  # the border of a process: nobody above would see it
@@ -52,6 +53,18 @@ def serve(command: Command, config: Config, directory: str, channel: socket) -> 
         _tell(channel, False, f"internal error: {type(err).__name__}: {err}", "BUG")
     finally:
         posix._exit(status)
+
+
+def _sweep(root: str) -> None:
+    """Remove what a delete that was killed has left: at our end nobody waits for us."""
+    try:
+        found = any(name.startswith("~") for name in os.listdir(root))
+    except OSError:  # the root may be gone by now
+        return
+    if found:
+        from scrun.anchor.leftovers import sweep  # rare
+
+        sweep(root)
 
 
 class Anchor:

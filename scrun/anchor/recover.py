@@ -10,6 +10,7 @@ import os
 
 from scrun import log
 from scrun.anchor.container import remove_directory
+from scrun.anchor.leftovers import remove_known
 from scrun.cluster.recovery import end_job, end_unrecorded_job
 from scrun.errors import ScriptError, ScrunError, StateError
 from scrun.host.directory import is_locked, read_record, take_lock, write_file
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 
     from scrun.hot.parse import Command
 
-KNOWN = frozenset(
-    (
-        *("lock", "recovery", "released", "anchor.sock", "salloc.log", "srun.log", "bundle"),
-        *("record.cbor", "record.cbor.new", "state.json", "state.json.new", "runtime"),
-        *("stage-directory", "stage-partial", "runtime-process", "runtime-process.new"),
-    )
-)
 WAIT_S = 0.05
 WAITS = 1200  # another verb has a minute to finish the same recovery
 
@@ -79,7 +73,7 @@ def recover(directory: str, *, remove: bool = False, give_up: bool = False) -> N
     name = os.path.basename(directory)
     if not record:  # it died before it wrote one, or could not write it whole
         end_unrecorded_job(directory, os.environ)
-        _remove_known(directory)
+        remove_known(directory)
         return
     log.info(f"{name}: its anchor died: finishing job {record['job'].get('job_id', 0)}")
     # The job's end first: what still runs would go on writing to what is staged out.
@@ -119,21 +113,6 @@ def _document(record: dict[str, Any]) -> bytes:
         owner=record["variables"]["SCRUN_USER"],
     )
     return text.encode("utf-8", "surrogateescape")
-
-
-def _remove_known(directory: str) -> None:
-    """Remove a directory without a record, if it holds nothing but what an anchor makes.
-
-    Raises:
-        StateError: it holds more: it may be anybody's, and stays as it is.
-    """
-    strangers = set(os.listdir(directory)) - KNOWN
-    if strangers:
-        raise StateError(
-            f"{directory} has no record, and {sorted(strangers)[0]} in it is not ours",
-            hint="look at it, and remove it by hand",
-        )
-    remove_directory(directory)
 
 
 def _stage_out(record: dict[str, Any], directory: str, *, give_up: bool) -> None:

@@ -150,6 +150,31 @@ def test_a_record_that_was_cut_does_not_keep_a_container(runtime: Runtime) -> No
         path.parent.rmdir()
 
 
+def dead_pid(runtime: Runtime) -> int:
+    """Return the number of a process that has ended."""
+    process = runtime.popen(["sh", "-c", "echo $$"], stdout=subprocess.PIPE)
+    return int(process.communicate(timeout=20)[0])
+
+
+def test_what_a_killed_delete_has_left_is_swept(runtime: Runtime) -> None:
+    """A half removed directory goes with the next container; what is not ours or lives stays."""
+    root = runtime.outside(runtime.root)
+    runtime.run("old", "true")
+    runtime.wait_status("old", "stopped")
+    (root / "old/lock").unlink()
+    (root / "old").rename(root / f"~{dead_pid(runtime)}")
+    kept = [root / "~1", root / f"~{dead_pid(runtime)}", root / "~backup"]
+    for path in kept:
+        path.mkdir()
+        (path / ("lock" if path.name == "~1" else "thesis")).touch()
+    runtime.run("new", "true")
+    runtime.wait_status("new", "stopped")
+    assert runtime("delete", "new").returncode == 0
+    runtime.wait_until(lambda: set(root.iterdir()) == set(kept), "it is swept")
+    for path in kept:
+        shutil.rmtree(path)
+
+
 def test_another_config_file(runtime: Runtime) -> None:
     """create --config FILE, as crun has it: in place of the bundle's config.json."""
     bundle = runtime.make_bundle("echo first")

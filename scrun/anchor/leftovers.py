@@ -1,0 +1,46 @@
+"""Directories that nobody answers for any more: removed, if nothing in them is anybody else's."""
+
+from __future__ import annotations
+
+import os
+
+from scrun import log
+from scrun.anchor.container import remove_directory
+from scrun.errors import ScrunError, StateError
+
+# What anchors and shipped stagers make in a container's directory.
+KNOWN = frozenset(
+    (
+        *("lock", "recovery", "released", "anchor.sock", "salloc.log", "srun.log", "bundle"),
+        *("record.cbor", "record.cbor.new", "state.json", "state.json.new", "runtime"),
+        *("stage-directory", "stage-partial", "runtime-process", "runtime-process.new"),
+    )
+)
+
+
+def remove_known(directory: str) -> None:
+    """Remove a directory without a record, if it holds nothing but what an anchor makes.
+
+    Raises:
+        StateError: it holds more: it may be anybody's, and stays as it is.
+        HostError: something in it will not go.
+    """
+    strangers = set(os.listdir(directory)) - KNOWN
+    if strangers:
+        raise StateError(
+            f"{directory} has no record, and {sorted(strangers)[0]} in it is not ours",
+            hint="look at it, and remove it by hand",
+        )
+    remove_directory(directory)
+
+
+def sweep(root: str) -> None:
+    """Remove what deletes that were killed have left: ``~PID`` (hot/remove.py) of the dead."""
+    for name in os.listdir(root):
+        pid = name.removeprefix("~")
+        if pid == name or not pid.isdecimal() or os.path.exists(f"/proc/{pid}"):
+            continue
+        try:
+            remove_known(f"{root}/{name}")
+        except (ScrunError, OSError) as err:
+            log.debug(f"sweep {root}: {err}")
