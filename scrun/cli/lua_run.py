@@ -1,0 +1,201 @@
+"""``scrun lua run``: run a site's script offline, or record and replay it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+
+from scrun.anchor.policy import Policy
+from scrun.cli.run_view import View
+from scrun.errors import ScrunError, UsageError
+from scrun.lua.engines import DIALECTS
+from scrun.lua.search import SearchPath
+from scrun.oci.ids import check_container_id
+from scrun.workbench.run.answers import Answers
+from scrun.workbench.run.cassette import read_cassette
+from scrun.workbench.run.job import DEFAULT_ID, read_variables
+from scrun.workbench.run.report import Report, one_line
+from scrun.workbench.run.session import STAGES, Options
+from scrun.workbench.run.session import run as run_script
+
+HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
+UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+HELP = """Run a site's script, FUNCTION of it: stage_in, stage_out, or by default both.
+
+The script gets what it would get in a container. Its modules are looked for beside it, as in a
+site's directory.
+
+\b
+--dry-run (the default): commands are shown and not run; they end with status 0 and no output, or
+as --answer has it. Files that the script writes go to a private directory, where it finds them
+again, and directories that its commands would have made are taken as made. Nothing of yours is
+changed. C modules (lfs, posix) are not held back.
+--local: commands and files are real, on this machine. The script works on a copy of the bundle and
+its root filesystem, unless --in-place is given; other paths are the script's own affair.
+--slurm: as --local, in a job of its own, or in one that you have (--job-id). The nodes see the
+copy of the bundle only when --work-dir is on a file system that they share.
+--replay: commands are answered from a cassette that --record has written, files as in a dry run.
+Without --bundle the config.json is the cassette's as well.
+
+Without --bundle the bundle is a sample. What the script prints to standard output, which is the
+container's in a real run, is shown as such.
+"""
+
+
+@click.command(name="run", help=HELP, context_settings=HELP_NAMES)
+@click.argument("file", metavar="FILE")
+@click.argument("function", metavar="[FUNCTION]", required=False)
+@click.option("-b", "--bundle", metavar="DIR", help="The bundle to work on.")
+@click.option("--dry-run", is_flag=True, help="Show commands, do not run them (default).")
+@click.option("--local", is_flag=True, help="Run commands on this machine.")
+@click.option("--slurm", is_flag=True, help="Run commands in a job of Slurm.")
+@click.option("--replay", metavar="FILE", help="Answer commands from a cassette.")
+@click.option("--record", metavar="FILE", help="Write the commands' answers to a cassette.")
+@click.option(
+    *("--answer", "answers"),
+    metavar="PATTERN=STATUS:OUTPUT",
+    multiple=True,
+    help="What a command answers in a dry run; PATTERN is a glob, the first that fits counts.",
+)
+@click.option(
+    *("--answers", "answer_files"),
+    metavar="FILE",
+    multiple=True,
+    help="TOML with [[answer]] tables: command, status, output, stderr.",
+)
+@click.option("--in-place", is_flag=True, help="Work on the bundle itself, not on a copy.")
+@click.option("--work-dir", metavar="DIR", help="Where the copy and temporary files go.")
+@click.option("--keep", is_flag=True, help="Keep them, and say where they are.")
+@click.option("--id", "container_id", metavar="ID", default=DEFAULT_ID, help="Container id.")
+@click.option("--job-id", metavar="N", type=click.IntRange(1), help="Job id; with --slurm a job.")
+@click.option(
+    "--job-env", metavar="NAME=VALUE", multiple=True, help="A variable of the job's environment."
+)
+@click.option("--job-env-file", metavar="FILE", multiple=True, help="The same, one a line.")
+@click.option("--nodes", metavar="LIST", help="Nodes of the job, such as n[1-3].")
+@click.option("--user", metavar="NAME", help="Whose job it is: a name, or UID[:GID].")
+@click.option("--staged-bundle", metavar="DIR", help="For stage_out alone: what stage_in set.")
+@click.option("--staged-root", metavar="DIR", help="For stage_out alone: what stage_in set.")
+@click.option("--lua", "dialect", type=click.Choice(DIALECTS), help="Dialect of the script.")
+@click.option("--timeout", metavar="SECONDS", type=float, default=0.0, help="For each function.")
+@click.option("--memory", metavar="BYTES", help="What Lua may use; K, M and G are understood.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("-v", "--verbose", count=True, help="Also tracebacks and whole outputs.")
+def run(
+    file: str,
+    function: str | None,
+    bundle: str | None,
+    dry_run: bool,
+    local: bool,
+    slurm: bool,
+    replay: str | None,
+    record: str | None,
+    answers: tuple[str, ...],
+    answer_files: tuple[str, ...],
+    in_place: bool,
+    work_dir: str | None,
+    keep: bool,
+    container_id: str,
+    job_id: int | None,
+    job_env: tuple[str, ...],
+    job_env_file: tuple[str, ...],
+    nodes: str | None,
+    user: str | None,
+    staged_bundle: str | None,
+    staged_root: str | None,
+    dialect: str | None,
+    timeout: float,
+    memory: str | None,
+    as_json: bool,
+    verbose: int,
+) -> int:
+    """Run a function of a script and show what happened."""
+    chosen = {"dry": dry_run, "local": local, "slurm": slurm, "replay": replay is not None}
+    backends = [name for name, is_chosen in chosen.items() if is_chosen] or ["dry"]
+    if len(backends) > 1:
+        raise UsageError("--dry-run, --local, --slurm and --replay exclude each other")
+    if backends != ["dry"] and (answers or answer_files):
+        raise UsageError("--answer and --answers are for a dry run")
+    if timeout < 0:
+        raise UsageError("--timeout: a number of seconds is expected")
+    check_container_id(container_id)
+    globals_ = click.get_current_context().find_root().params
+    options = Options(
+        script=file,
+        functions=choose_functions(function),
+        backend=backends[0],
+        bundle=bundle,
+        in_place=in_place,
+        answers=Answers.read(answers, answer_files),
+        container_id=container_id,
+        job_id=job_id,
+        job_env=read_variables(list(job_env), list(job_env_file)),
+        nodes=nodes,
+        user=user,
+        dialect=dialect,
+        timeout_s=timeout,
+        memory_bytes=read_size(memory),
+        staged_bundle=staged_bundle,
+        staged_root=staged_root,
+        work_dir=work_dir,
+        keep=keep,
+        record=record,
+        cassette=None if replay is None else read_cassette(replay),
+        slurm_conf=globals_.get("slurm_conf"),
+    )
+    search = SearchPath(os.path.dirname(os.path.abspath(file)))
+    settings = Policy(search).settings()
+    verbose += int(globals_.get("verbose") or 0)
+    view = View(sys.stdout, verbose)
+    report = run_script(options, settings, search, None if as_json else view.show)
+    if as_json:
+        click.echo(json.dumps(report.document(), indent=2))
+    else:
+        view.conclude(report)
+    return _fail(report, verbose)
+
+
+def choose_functions(function: str | None) -> tuple[str, ...]:
+    """Return the functions of the script that FUNCTION means.
+
+    Raises:
+        UsageError: none.
+    """
+    if function is None:
+        return STAGES
+    name = function.removeprefix("slurm_scrun_")
+    if name not in STAGES:
+        raise UsageError(
+            f"lua run: unknown function {function}", hint=f"one of {', '.join(STAGES)}"
+        )
+    return (name,)
+
+
+def read_size(text: str | None) -> int | None:
+    """Return the bytes of a size such as ``64M``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if text is None:
+        return None
+    number = text.rstrip("KMGkmg")
+    unit = UNITS.get(text[len(number) :].upper())
+    if unit is None or not number.isdecimal():
+        raise UsageError(f"--memory {text}: expected a number of bytes, such as 64M")
+    return int(number) * unit
+
+
+def _fail(report: Report, verbose: int) -> int:
+    """Report the error that ended the run, if one did; return the exit status."""
+    error = report.error
+    if error is None:
+        return 0
+    traceback = getattr(error, "traceback", "")
+    if verbose and traceback:
+        click.echo(traceback, err=True)
+    raise ScrunError(one_line(error.message), code=error.code, hint=error.hint)
