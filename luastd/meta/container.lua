@@ -8,14 +8,15 @@
 ---@field bundle string as the nodes see it
 ---@field job_id integer 0 before there is a job
 ---@field annotations table<string, string> of config.json
----@field args string[] the command, as config.json has it
+---@field args string[] the command; once it was found in the image, by its path there
+---@field request? scrun.job.Request what the job was asked for with
 ---@field step_name string of its step, which nobody else in the job has
 ---@field variables table<string, string> SCRUN_* variables of the step
 
 ---@class scrun.verb.host
 local host = {}
 
---- Finds the container's command in its image.
+--- Finds the container's command in its image, and notes its path in the container's `args`.
 ---@return string? path absolute, inside the container
 ---@return string? errmsg
 ---@return string? code `NO_COMMAND`, `NO_PERMISSION`
@@ -27,7 +28,7 @@ function host.resolve_command() end
 ---@return string? code
 function host.load_script() end
 
---- Gets a job.
+--- Gets a job, and notes the request in the container.
 ---@param request scrun.job.Request
 ---@return integer? job_id
 ---@return string? errmsg Slurm's reason

@@ -9,19 +9,6 @@ local function name_of(entry)
   return entry:match '^([^=]+)='
 end
 
----@param config oci.Config
----@param name string
----@return string? value the last one given, as execve(2)'s readers mostly see it
-function M.get(config, name)
-  local found
-  for _, entry in ipairs(config.process and config.process.env or {}) do
-    if entry:sub(1, #name + 1) == name .. '=' then
-      found = entry:sub(#name + 2)
-    end
-  end
-  return found
-end
-
 --- Adds `NAME=value` entries, each in the place of one of that name that is there already:
 --- programs disagree on which of two wins. A config without a process stays as it is.
 ---@param config oci.Config

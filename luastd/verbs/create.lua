@@ -67,8 +67,8 @@ end
 ---@return string? errmsg
 ---@return string? code
 function M.run(container, caller)
-  local command, errmsg, code = host.resolve_command()
-  if not command then
+  local ok, errmsg, code = host.resolve_command()
+  if not ok then
     return nil, errmsg, code
   end
   local request
@@ -76,7 +76,6 @@ function M.run(container, caller)
   if not request then
     return nil, errmsg, code
   end
-  local ok
   ok, errmsg, code = M.check_step(request)
   if not ok then
     return nil, errmsg, code
@@ -85,10 +84,8 @@ function M.run(container, caller)
   if not ok then
     return nil, errmsg, code
   end
-  M.pending = { request = request, command = command } -- start needs both
-  local job_id
-  job_id, errmsg, code = M.allocate(request)
-  if not job_id then
+  ok, errmsg, code = M.allocate(request)
+  if not ok then
     return nil, errmsg, code
   end
   return M.stage_in(container)

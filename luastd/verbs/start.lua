@@ -3,26 +3,20 @@
 ---@class scrun.verbs.start
 local M = {}
 local host = require 'host'
-local create = require 'scrun.verbs.create'
 local step = require 'scrun.job.step'
 
 --- Override point: the arguments of srun.
 ---@param container scrun.Container
 ---@return string[]
 function M.argv(container)
-  local pending = create.pending
-  local args = { pending.command }
-  for index = 2, #container.args do
-    args[index] = container.args[index]
-  end
   -- By this name signals find the step.
-  local request = { srun = pending.request.srun, job_name = container.step_name }
+  local request = { srun = container.request.srun, job_name = container.step_name }
   return step.argv({
     job_id = container.job_id,
     bundle = container.bundle,
-    args = args,
+    args = container.args,
     variables = container.variables,
-    adopted = pending.request.job_id ~= nil,
+    adopted = container.request.job_id ~= nil,
   }, request)
 end
 

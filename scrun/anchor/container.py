@@ -39,6 +39,8 @@ class Container:
         variables: SCRUN_* that stay the same all its life.
         environment: of the caller of ``create``; with -f, SLURM_CONF is that file.
         step_name: of the container's step, which nobody else in the job has.
+        args: the command; once policy had it looked up in the image, by its path.
+        request: what policy asked for a job with.
         describe: what policy makes of the members of the state document; None: nothing else.
         staged: stage_in has succeeded, and stage_out has not run.
         backend, job: the backend's name and what it recorded of the job.
@@ -72,6 +74,7 @@ class Container:
         self.created = created
         self.step_name = f"{container_id}.{os.getpid()}"
         self.args: list[str] = []
+        self.request: dict[str, Any] = {}
         self.status = CREATING
         self.staged = False
         self.describe: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
@@ -145,6 +148,7 @@ class Container:
             "job_id": self.job_id,
             "annotations": self.annotations,
             "args": self.args,
+            "request": self.request,
             "step_name": self.step_name,
             "variables": self.output_variables(),
         }

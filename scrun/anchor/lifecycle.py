@@ -138,9 +138,12 @@ class Lifecycle:
         from scrun.oci.commands import resolve_command  # create only
 
         try:
-            resume(resolve_command(self.config))
+            command = resolve_command(self.config)
         except ScrunError as err:
             _refuse(resume, err)
+            return
+        self.container.args = [command, *self.container.args[1:]]
+        resume(command)
 
     def _load_script(self, resume: Resume) -> None:
         self.staging.load(lambda error: _answer(resume, error))
@@ -156,6 +159,7 @@ class Lifecycle:
         if self._doomed is not None:
             _refuse(resume, self._doomed)
             return
+        self.container.request = dict(request)
         self.backend.allocate(request, done)
         self.on_asked()
 

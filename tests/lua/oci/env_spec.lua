@@ -2,13 +2,6 @@ local env = require 'luastd.oci.env'
 local lists = require 'luastd.oci.lists'
 
 describe('oci.env', function()
-  it('gets the last value of a name', function()
-    local config = { process = { env = { 'A=1', 'AB=2', 'A=3=4' } } }
-    assert.equal('3=4', env.get(config, 'A'))
-    assert.is_nil(env.get(config, 'B'))
-    assert.is_nil(env.get({}, 'A'))
-  end)
-
   it('merges in place, without doubles', function()
     local config = { process = { env = { 'A=1', 'B=2', 'A=3' } } }
     env.merge(config, { 'A=9', 'C=4', 'nonsense' })
