@@ -62,6 +62,7 @@ class PluginScript(SiteScript):
             memory_bytes=memory_bytes,
         )
         self.script_type = script_type
+        self.dialect = self._runtime.dialect
         self.required = _REQUIRED[script_type]
         self.environment: dict[str, str] | None = None
         """The job's variables that a job_submit script sees; None: those of no batch job."""
@@ -192,6 +193,10 @@ class PluginScript(SiteScript):
     def number_of(self, value: Any) -> int | float | None:
         """Return a result as C takes it for a number: numeric strings are; None: it is none."""
         return self._number(value)
+
+    def data_of(self, value: Any) -> Any:
+        """Return a result as data of Python; ScriptError when it is none."""
+        return self._runtime.to_python(value)
 
     def minutes_of(self, text: str) -> int:
         """``slurm.time_str2mins``, whatever the script made of it."""

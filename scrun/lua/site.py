@@ -6,7 +6,7 @@ import posix
 
 from scrun.errors import ScriptError
 from scrun.log import ERROR, INFO
-from scrun.lua import host_files, slurm_api
+from scrun.lua import host_files, popen, slurm_api
 from scrun.lua.convert import to_bytes
 from scrun.lua.runtime import Interrupted, Runtime
 from scrun.lua.search import SearchPath
@@ -69,6 +69,8 @@ class SiteScript:
         self._tonumber = self._runtime.get("tonumber")
         self._prepare_env = slurm_api.install(self._runtime, host, self._guard)
         host_files.install(self._runtime, host, self._guard, self._variables)
+        if script is not None:
+            popen.install(self._runtime)
 
     @property
     def is_stager(self) -> bool:
