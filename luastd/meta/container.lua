@@ -10,6 +10,7 @@
 ---@field annotations table<string, string> of config.json
 ---@field args string[] the command; once it was found in the image, by its path there
 ---@field request? scrun.job.Request what the job was asked for with
+---@field terminal boolean its process has a terminal
 ---@field step_name string of its step, which nobody else in the job has
 ---@field variables table<string, string> SCRUN_* variables of the step
 

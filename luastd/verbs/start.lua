@@ -16,6 +16,7 @@ function M.argv(container)
     bundle = container.bundle,
     args = container.args,
     variables = container.variables,
+    terminal = container.terminal,
     adopted = container.request.job_id ~= nil,
   }, request)
 end

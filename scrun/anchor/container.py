@@ -75,6 +75,7 @@ class Container:
         self.step_name = f"{container_id}.{os.getpid()}"
         self.args: list[str] = []
         self.request: dict[str, Any] = {}
+        self.terminal = False
         self.status = CREATING
         self.staged = False
         self.describe: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
@@ -149,6 +150,7 @@ class Container:
             "annotations": self.annotations,
             "args": self.args,
             "request": self.request,
+            "terminal": self.terminal,
             "step_name": self.step_name,
             "variables": self.output_variables(),
         }
@@ -186,7 +188,7 @@ def submitted(command: Command, directory: str, config: Config, user: Caller) ->
         environment=environment,
         created=format_time(),
     )
-    container.args = config.args
+    container.args, container.terminal = config.args, config.terminal
     return container
 
 

@@ -99,11 +99,14 @@ def _create(command: Command, config: Config, directory: str) -> int:
 
 def _check_options(command: Command, config: Config) -> None:
     """Refuse what cannot work before anything is made."""
-    if config.terminal or command.options.get("console_socket"):
+    has_socket = bool(command.options.get("console_socket"))
+    if config.terminal and not has_socket:
         raise ConfigError(
-            f"{config.path}: process.terminal: containers with a terminal are not supported yet",
-            hint="run it without --tty",
+            f"{config.path}: process.terminal: nobody takes the terminal",
+            hint="pass --console-socket, or use `scrun run`",
         )
+    if has_socket and not config.terminal:
+        raise UsageError(f"--console-socket: {config.path} has no process.terminal")
     count = int(command.options.get("preserve_fds") or 0)
     for fd in range(3, 3 + count):
         try:

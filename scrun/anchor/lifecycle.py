@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scrun.cluster.backend import Backend
     from scrun.host.loop import Loop
     from scrun.host.process import Process
+    from scrun.host.terminal import Terminal
     from scrun.oci.config import Config
 
     Resume = Callable[..., None]
@@ -66,6 +67,7 @@ class Lifecycle:
         self.on_asked: Callable[[], None] = lambda: None
         self._step: Process | None = None
         self._stderr = -1  # the container's, while its step lives
+        self.terminal: Terminal | None = None
         self._ending = False
         self._doomed: ScrunError | None = None  # why the creation is to fail
         self._removed = False
@@ -96,6 +98,8 @@ class Lifecycle:
         if ok:
             self.container.become(CREATED)
             done(True, "", "")
+            if self.terminal is not None:  # stdio is the engine's, which waits for its end
+                os.close(_let_go_of_stdio())
         else:
             self._give_up(lambda: done(False, message, code))
 
@@ -199,14 +203,23 @@ class Lifecycle:
         try:
             container.become(RUNNING)  # first: what cannot be written down is not begun
             self._step = self.backend.start(
-                container.bundle, argv, container.output_variables(), self.preserved
+                container.bundle,
+                argv,
+                container.output_variables(),
+                preserved=self.preserved,
+                terminal=None if self.terminal is None else self.terminal.path,
             )
         except ScrunError as err:
             container.status = CREATED
             container.publish()
             _refuse(resume, err)
             return
-        self._stderr = _let_go_of_stdio(self.preserved)
+        if self.terminal is None:
+            self._stderr = _let_go_of_stdio()
+        else:  # it went when the container was created
+            self._stderr = os.dup(self.terminal.slave)
+        for fd in range(3, 3 + self.preserved):
+            os.close(fd)
         log.info(f"{container.id}: started in job {container.job_id}")
         self.loop.when_ended(self._step, self._step_ended)
         resume(True)
@@ -302,6 +315,8 @@ class Lifecycle:
                 _write_line(self._stderr, f"scrun: {text}")
             if self._stderr >= 0:
                 os.close(self._stderr)
+            if self.terminal is not None:
+                self.terminal.close()
             self.backend.finish(status or int(failed), finished)
 
         if self.container.staged:
@@ -342,7 +357,7 @@ def _refuse(resume: Resume, error: ScrunError) -> None:
     resume(None, str(error), error.code)
 
 
-def _let_go_of_stdio(preserved: int) -> int:
+def _let_go_of_stdio() -> int:
     """Leave stdio to the step: its end is then the end of file that engines wait for.
 
     Returns: a descriptor of stderr, for the end of the step.
@@ -353,8 +368,6 @@ def _let_go_of_stdio(preserved: int) -> int:
     for fd in (0, 1, 2):
         os.dup2(null, fd, inheritable=True)
     os.close(null)
-    for fd in range(3, 3 + preserved):
-        os.close(fd)
     return stderr
 
 

@@ -19,6 +19,7 @@ from scrun.host.loop import Loop
 from scrun.host.user import Caller
 from scrun.hot.wire import dumps
 from scrun.lua.search import site_search
+from scrun.oci.config import join_path
 from scrun.oci.oci_conf import read_beside
 
 TYPE_CHECKING = False
@@ -72,6 +73,8 @@ class Anchor:
 
     def __init__(self, command: Command, config: Config, directory: str, channel: socket) -> None:
         self.channel = channel
+        socket = command.options.get("console_socket")
+        self.console_socket = socket and join_path(os.getcwd(), str(socket))
         self.pid_file = command.options.get("pid_file") and str(command.options["pid_file"])
         self.lock = take_lock(directory)
         self.loop = Loop()
@@ -115,6 +118,11 @@ class Anchor:
     def run(self) -> int:
         """Live; returns the exit status of the container."""
         container, lifecycle = self.container, self.lifecycle
+        if self.console_socket:
+            from scrun.host.terminal import Terminal  # most containers have none
+
+            lifecycle.terminal = Terminal(self.config.console_size)
+            lifecycle.terminal.send_master(self.console_socket)
         container.publish()
         request = {"environment": container.environment, "config": self.config.raw}
         self.policy.run("create", container.table(), request, self._created)

@@ -47,9 +47,19 @@ if TYPE_CHECKING:
             """Get the job that ``request`` (luastd/job/request.lua) asks for."""
 
         def start(
-            self, bundle: str, argv: Sequence[str], variables: Mapping[str, str], preserved: int
+            self,
+            bundle: str,
+            argv: Sequence[str],
+            variables: Mapping[str, str],
+            *,
+            preserved: int,
+            terminal: str | None,
         ) -> Process:
-            """Start the container's step on this process's stdio; its end is the container's."""
+            """Start the container's step on this process's stdio; its end is the container's.
+
+            Args:
+                terminal: path of the one that takes the place of stdio.
+            """
 
         def signal(self, number: int, done: Done) -> None:
             """Deliver a signal to the container's process."""

@@ -199,7 +199,13 @@ class CommandsBackend:
     # Steps.
 
     def start(
-        self, bundle: str, argv: Sequence[str], variables: Mapping[str, str], preserved: int
+        self,
+        bundle: str,
+        argv: Sequence[str],
+        variables: Mapping[str, str],
+        *,
+        preserved: int,
+        terminal: str | None,
     ) -> Process:
         """See `Backend.start`; ``argv`` are srun's arguments. Descriptors stay on this machine."""
         from scrun.cluster.step_signals import StepSignals  # not before there is a job
@@ -217,17 +223,25 @@ class CommandsBackend:
         )
         environment = self._commands_environment() | dict(variables)
         command = [*self._srun(), "--quiet"]
-        if not _can_reopen(2):  # then srun has no other place to speak, and is to be silent
+        if terminal is None and not _can_reopen(
+            2
+        ):  # then srun has no other place to speak, and is to be silent
             command += ["--quiet", *argv]
             log.debug(f"{self._container_id}: run {' '.join(command)}")
             return spawn(command, environment)
-        # srun's own words ("task 0: Exited with exit code 7") are not the container's stderr.
-        command += [f"--error={STDERR_PATH}", "--open-mode=append", *argv]
+        # srun's own words ("task 0: Exited with exit code 7") are not the container's stderr; with
+        # a terminal nothing else is on its stderr.
+        if terminal is None:
+            command += [f"--error={STDERR_PATH}", "--open-mode=append"]
+        command += argv
         log.debug(f"{self._container_id}: run {' '.join(command)}")
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         messages = os.open(self._step_log, flags, 0o600)
         try:
-            return spawn(command, environment, stdio=(0, 1, messages), extra=(2,))
+            if terminal is None:
+                return spawn(command, environment, stdio=(0, 1, messages), extra=(2,))
+            self._signals.fit_terminal()
+            return spawn(command, environment, stdio=(0, 1, messages), terminal=terminal)
         finally:
             os.close(messages)
 

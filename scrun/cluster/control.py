@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #   learn      keeps the number of the container's process and when it began (proc_pid_stat(5),
 #              field 22)
 #   send N     needs no program after that, and no other process of that number gets the signal
+#   fit        lets the runtime look at the size of its terminal: crun does not when it starts
 SCRIPT = r"""
 deliver() {
   i=0
@@ -45,6 +46,17 @@ learn() {
 }
 send() {
   [ "$pid" ] && [ "$(began "$pid")" = "$start" ] && kill -"$1" "$pid" || deliver "$1"
+}
+fit() {
+  i=0
+  until learn; [ "$pid" ]; do
+    i=$((i + 1))
+    [ $i -lt 100 ] || return 1
+    sleep 0.05
+  done
+  read -r stat <"/proc/$pid/stat" || return 1
+  set -- ${stat##*) }
+  kill -WINCH "$2"
 }
 pid=
 while read -r line; do
@@ -107,10 +119,6 @@ class ControlStep:
         if self._has_learnt:
             self._run(f"send {number}", answer)
             return
-        if "\n" in definitions:
-            log.error("control step: a path with a line break cannot be sent to the node")
-            answer(1)
-            return
 
         def learn(status: int) -> None:
             answer(status)
@@ -120,6 +128,10 @@ class ControlStep:
 
         self._run(f"{definitions}; deliver {number}", learn)
 
+    def fit(self, definitions: str, answer: Answer) -> None:
+        """Have the container's terminal get the size of its step's, once it is there."""
+        self._run(f"{definitions}; fit", answer)
+
     def close(self) -> None:
         """Let the shell end."""
         if self._feed >= 0:
@@ -127,6 +139,10 @@ class ControlStep:
             self._feed = -1
 
     def _run(self, line: str, answer: Answer) -> None:
+        if "\n" in line:
+            log.error("control step: a path with a line break cannot be sent to the node")
+            answer(1)
+            return
         if self._feed < 0:
             answer(-1)  # it has ended meanwhile
             return

@@ -49,6 +49,8 @@ exec "$@"
 RUNTIME_NOTE = "runtime-process"  # in the spool directory: who makes and runs the container
 RETRY_S = 0.05
 RETRIES = 100
+SIGWINCH = 28
+FIT_S = (0.02, 0.1, 0.5, 2.0)  # at one of them the runtime has made its container's terminal
 
 
 class LocalBackend:
@@ -104,7 +106,13 @@ class LocalBackend:
         done(None)
 
     def start(
-        self, bundle: str, argv: Sequence[str], variables: Mapping[str, str], preserved: int
+        self,
+        bundle: str,
+        argv: Sequence[str],
+        variables: Mapping[str, str],
+        *,
+        preserved: int,
+        terminal: str | None,
     ) -> Process:
         """See `Backend.start`; ``argv`` is srun's and means nothing here."""
         self._bundle = bundle
@@ -113,10 +121,17 @@ class LocalBackend:
             command[-1:-1] = ["--preserve-fds", str(preserved)]
         log.debug(f"{self._container_id}: run {' '.join(command)}")
         environment = self._commands_environment(variables)
-        process = spawn(command, environment, extra=range(3, 3 + preserved))
+        process = spawn(command, environment, extra=range(3, 3 + preserved), terminal=terminal)
+        for delay_s in FIT_S if terminal is not None else ():
+            self._loop.call_later(delay_s, lambda: self._fit_terminal(process))
         self._started = True
         self._note_runtime(process)
         return process
+
+    def _fit_terminal(self, process: Process) -> None:
+        """Let the runtime look at the size of its terminal: crun does not when it starts."""
+        if not self._over:
+            os.killpg(process.pid, SIGWINCH)
 
     def signal(self, number: int, done: Done) -> None:
         """See `Backend.signal`; tries again while the runtime is still making the container."""

@@ -122,6 +122,25 @@ class StepSignals:
             self._waiting_for_step.append(found)
             self._look_for_step()
 
+    def fit_terminal(self) -> None:
+        """Give the container's terminal the size of its step's, once it runs: nobody waits."""
+        try:
+            definitions = self._definitions()
+        except ScrunError as err:
+            log.debug(f"{self._name}: {err}")
+            return
+
+        def found() -> None:
+            try:
+                self._control.start()
+            except ScrunError as err:
+                log.debug(f"{self._name}: {err}")
+                return
+            self._control.fit(definitions(), lambda status: log.debug(f"fit terminal: {status}"))
+
+        self._waiting_for_step.append(found)
+        self._look_for_step()
+
     def _end_job(self, done: Done) -> None:
         """End the container by its job; the attempts go on when the caller is told of a failure."""
         waiting = True
@@ -224,7 +243,7 @@ class StepSignals:
         self._looking = False
         self._note_step(data)
         if self.step_id is None:
-            if self._pending:  # srun has not made the step yet, or slurmctld does not answer
+            if self._waiting_for_step:  # srun has not made it yet, or slurmctld does not answer
                 self._loop.call_later(RETRY_S, self._look_for_step)
             return
         waiting, self._waiting_for_step = self._waiting_for_step, []

@@ -11,7 +11,7 @@ from scrun.errors import HostError, ScrunError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
 STATE, GROUP, SESSION, START = 3, 5, 6, 22  # fields of proc_pid_stat(5)
@@ -59,6 +59,7 @@ def spawn(
     *,
     stdio: tuple[int, int, int] = (0, 1, 2),
     extra: Sequence[int] = (),
+    terminal: str | None = None,
 ) -> Process:
     """Start ``argv`` in a process group of its own, with ``stdio`` and ``extra`` as descriptors.
 
@@ -68,6 +69,9 @@ def spawn(
 
     Args:
         extra: descriptors that the program gets as 3, 4 and so on.
+        terminal: path of a terminal that takes the place of this process's stdio (of what
+            ``stdio`` has no other for), and is that of a session of its own: so the program hears
+            of its size (SIGWINCH).
 
     Raises:
         ScrunError: the program is not there or cannot be run.
@@ -80,14 +84,20 @@ def spawn(
             raise ScrunError(f"{argv[0]} is not installed: it is nowhere in {path}", code="ENOENT")
     # Out of the way first: a target may be the source of another.
     moved = [fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for fd in extra]
-    actions = [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((*stdio, *moved))]
+    actions: list[Any] = []
+    place: dict[str, Any] = {"setpgroup": 0}
+    if terminal is not None:  # opened by the leader of a session, it becomes that session's
+        actions.append((os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0))
+        stdio = (0, 0, stdio[2] if stdio[2] > 2 else 0)
+        place = {"setsid": True}
+    actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((*stdio, *moved))]
     try:
         pid = os.posix_spawn(
             program,
             list(argv),
             dict(environment),
             file_actions=actions,
-            setpgroup=0,
+            **place,
             setsigdef=[SIGPIPE, SIGXFSZ],
             setsigmask=[],
         )

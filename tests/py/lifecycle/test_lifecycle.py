@@ -230,15 +230,6 @@ def test_broken_bundles_are_refused(runtime: Runtime, damage: str, reason: str) 
     runtime.outside(log).unlink()
 
 
-def test_a_terminal_is_refused_for_now(runtime: Runtime) -> None:
-    """A container that asks for a terminal gets a clear no instead of a hanging engine."""
-    bundle = runtime.make_bundle("exit 0")
-    bundle.edit(lambda config: config["process"].update(terminal=True))
-    answer = runtime("create", "-b", bundle.path, "web")
-    assert answer.returncode == 1 and answer.stderr.count("\n") == 1
-    assert "terminal are not supported yet" in answer.stderr
-
-
 def test_the_pid_file_is_locked_by_the_anchor(runtime: Runtime) -> None:
     """scrun(1), --pid-file: "the file to lock and populate with process ID"."""
     bundle = runtime.make_bundle("exit 0")

@@ -1,0 +1,75 @@
+"""A container's pseudoterminal: the engine gets its master, the step lives on its slave."""
+
+from __future__ import annotations
+
+import os
+import sys
+import termios
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
+
+from scrun.errors import HostError
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+class Terminal:
+    """A new pseudoterminal.
+
+    Attributes:
+        path: of its slave.
+        master: -1 once it was sent away.
+        slave: keeps the terminal alive while nobody else has it open.
+    """
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        """Make one, of so many rows and columns.
+
+        Raises:
+            HostError: there is none to be had.
+        """
+        try:
+            self.master, self.slave = os.openpty()
+            self.path = os.ttyname(self.slave)
+        except OSError as err:
+            raise HostError("open a pseudoterminal", err) from err
+        if size is not None:
+            termios.tcsetwinsize(self.slave, size)
+
+    def send_master(self, path: str) -> None:
+        """Send the master to whoever listens on the AF_UNIX stream socket ``path``; it is gone.
+
+        Source: runc, docs/terminals.md: one message, one descriptor, at least a byte of text.
+
+        Raises:
+            HostError: nobody does.
+        """
+        folder, _, name = path.rpartition("/")
+        rights = [(SOL_SOCKET, SCM_RIGHTS, self.master.to_bytes(4, sys.byteorder))]
+        try:
+            # sun_path has 108 bytes; the way over a descriptor is always short.
+            directory = os.open(folder or "/", DIRECTORY)
+            try:
+                connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
+                try:
+                    connection.connect(f"/proc/self/fd/{directory}/{name}")
+                    connection.sendmsg([b"/dev/ptmx"], rights)
+                finally:
+                    connection.close()
+            finally:
+                os.close(directory)
+        except OSError as err:
+            raise HostError("send the terminal to the console socket", err, path=path) from err
+        self.close_master()
+
+    def close_master(self) -> None:
+        """Let go of the master."""
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+
+    def close(self) -> None:
+        """Let go of both ends: what was written stays to be read, then comes the end of file."""
+        self.close_master()
+        if self.slave >= 0:
+            os.close(self.slave)
+            self.slave = -1
