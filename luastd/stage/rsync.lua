@@ -285,8 +285,22 @@ function M.remove(ctx)
   return ok, errmsg, code
 end
 
+--- Says that a container's changes did not come home, and what is of them.
+---@param ctx scrun.stage.Context
+---@param errmsg string
+---@param directory string?
+---@return string
+local function tell_loss(ctx, errmsg, directory)
+  if not directory then
+    return errmsg .. '. the changes are lost'
+  end
+  local where = on_nodes(ctx) and directory .. ' on ' .. ctx.nodes[1] or directory
+  return ('%s. the changes stay in %s'):format(errmsg, where)
+end
+
 --- Copies changes back and removes the copies, also when copying back failed: then the failure
---- is told, and the engine's files are as they were before the container ran.
+--- is told, and the engine's files are as they were before the container ran. Of a job that is
+--- over nothing on its nodes can be reached: then the copies stay.
 ---@param ctx scrun.stage.Context
 ---@return true? ok
 ---@return string? errmsg
@@ -299,7 +313,7 @@ function M.stage_out(ctx)
   end
   local gone, why, kind = M.remove(ctx)
   if not ok then
-    return nil, errmsg, code
+    return nil, tell_loss(ctx, errmsg, not gone and place.recall(ctx) or nil), code
   end
   return gone, why, kind
 end

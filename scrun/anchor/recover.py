@@ -128,10 +128,13 @@ def _stage_out(record: dict[str, Any], directory: str, *, give_up: bool) -> None
         if isinstance(err, ScriptError):
             log.script(err.traceback)
         text = f"stage out {record['id']}, whose anchor died: {err}"
+        bundle = record["bundle"]
+        if os.path.exists(bundle):  # else a stager has told what is of it
+            text += f". its files are in {bundle}"
         if not give_up:
-            hint = f"its files are in {record['bundle']}. delete --force gives them up"
+            hint = "delete --force gives them up"
             raise StateError(text, code="STAGE_OUT", hint=hint) from err
-        log.tell_user(f"{text}. its files stay in {record['bundle']}")
+        log.tell_user(text)
 
 
 def _wait_for_lock(directory: str, container_id: str) -> int | None:

@@ -122,7 +122,7 @@ describe('stage.rsync', function()
     answer(10, 'rsync error: socket I/O')
     local ok, errmsg = rsync.stage_out(after())
     assert.is_nil(ok)
-    assert.contains('socket I/O', errmsg)
+    assert.contains('socket I/O. the changes are lost', errmsg)
     assert.is_nil(host.stat(said.bundle))
   end)
 
@@ -216,6 +216,27 @@ describe('stage.rsync', function()
         assert.is_nil(host.stat(ctx.top .. '/srun.d/' .. node .. '/web.7'))
       end
       assert.is_nil(host.stat(ctx.spool_dir .. '/bundle'))
+    end)
+
+    it('says on which node the changes of a job that is over stay', function()
+      rsync.choose_directory = function()
+        return 'web.7'
+      end
+      host.replace('run_remote', function()
+        return 0, ''
+      end)
+      for _, node in ipairs(ctx.nodes) do
+        host.make_dirs(ctx.top .. '/srun.d/' .. node .. '/web.7')
+      end
+      assert.is_true(rsync.stage_in(ctx))
+      local refusal = '#!/bin/sh\necho "srun: error: expired" >&2; exit 1\n'
+      host.write_file(ctx.top .. '/srun', refusal, 493)
+      host.replace('run_remote', function()
+        return 1, 'srun: error: expired'
+      end)
+      local ok, errmsg = rsync.stage_out(after())
+      assert.is_nil(ok)
+      assert.contains('srun: error: expired. the changes stay in web.7 on n1', errmsg)
     end)
   end)
 end)

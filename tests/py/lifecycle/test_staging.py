@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
 
 import pytest
 
-from tests.py.lifecycle.runtimes import Bundle, Runtime
+from tests.py.lifecycle.runtimes import Bundle, ClusterRuntime, Runtime
 
 WAIT = "while :; do sleep 0.05; done"
 NO_STAGING = "function slurm_scrun_{}() return slurm.SUCCESS end\n"
@@ -251,3 +252,28 @@ def test_the_record_is_readable_by_nobody_else(runtime: Runtime) -> None:
     assert not any(mode for name, mode in modes.items() if name != "anchor.sock")
     json.loads((directory / "state.json").read_text())
     assert runtime("delete", "--force", "web").returncode == 0
+
+
+NODES = """\
+local settings = require 'luastd.settings'
+settings.stage, settings.rsync_scratch, settings.rsync_dir = 'rsync', 'nodes', '/tmp/scratch-%j'
+return settings
+"""
+
+
+@pytest.mark.slurm
+def test_changes_on_the_node_of_a_job_that_is_over_are_told_of(slurm: ClusterRuntime) -> None:
+    """scancel: no step reaches the node any more, so nothing is fetched, nor removed there."""
+    cluster = slurm.cluster
+    slurm.outside(slurm.write_site("scrun.lua", "")).unlink()  # the stager's turn; comes back
+    slurm.write_site("scrun.d/settings.lua", NODES)
+    bundle = slurm.run("web", "echo new >/root/new; echo up; while :; do sleep 0.05; done")
+    slurm.wait_output(bundle, "up\n")
+    (job,) = slurm.jobs()
+    cluster.run(["scancel", str(job.job_id)], check=True)
+    slurm.wait_status("web", "stopped")
+    directory = f"/tmp/scratch-{job.job_id}/web.{job.job_id}"
+    assert f"the changes stay in {directory} on n" in bundle.read("stderr")
+    assert cluster.root_path(f"{directory}/rootfs/root/new").read_text() == "new\n"
+    assert slurm("delete", "web").returncode == 0
+    shutil.rmtree(cluster.root_path(directory).parent)
