@@ -87,7 +87,7 @@ local function fail(state, word, arguments)
   local own = rawget(state, 'failure_message')
   if own ~= nil then
     own = compare.is_text(own) and tostring(own) or format(own)
-    text = text and own .. ': ' .. text or own
+    text = text and own .. '\n' .. text or own
   end
   failure.fail(text or ('assertion %s failed'):format(word.name), more)
 end
@@ -163,14 +163,12 @@ function M:remove_formatter(callback)
   end
 end
 
-local parameters = {}
-
 function M:set_parameter(name, value)
-  parameters[name] = value
+  self.snapshots.parameters[name] = value
 end
 
 function M:get_parameter(name)
-  return parameters[name]
+  return self.snapshots.parameters[name]
 end
 
 function M:add_spy(spy)

@@ -99,7 +99,7 @@ for name in TYPES:gmatch '%S+' do
         return ('expected %s%s, got %s'):format(negated and 'not ' or '', wanted, show.value(value))
       end,
     }
-    return arguments.n > 0 and type(value) == name
+    return type(value) == name -- nothing at all is nil, as in luassert
   end)
 end
 
@@ -169,16 +169,18 @@ end)
 ---------------------------------------------------------------------------------------------------
 -- texts
 
---- Takes `init`, `plain` and the message behind the second argument, in luassert's liberal order.
+--- Takes `init`, `plain` and the message behind the second argument: the first that is neither a
+--- number nor a boolean nor nil is the message, wherever it stands.
 local function search_options(arguments)
   local message
-  local rest = { n = arguments.n }
+  local rest, count = {}, 0
   for at = 3, arguments.n do
     local value = arguments[at]
     if message == nil and value and type(value) ~= 'boolean' and not tonumber(value) then
       message = value
     else
-      rest[#rest + 1] = value
+      count = count + 1
+      rest[count] = value
     end
   end
   return rest[1], rest[2], message

@@ -120,8 +120,8 @@ function M.functions(file)
     end
   end
 
-  function names.randomize(how)
-    need_block('randomize').randomize = how == nil or how
+  function names.randomize(...)
+    need_block('randomize').randomize = select('#', ...) == 0 or ...
   end
 
   return names, function(block)

@@ -1,4 +1,7 @@
 --- What an assertion and `pending` raise, and where in the spec they did.
+local compare = require 'luastd.test.compare'
+local show = require 'luastd.test.show'
+
 ---@class scrun.test.failure
 local M = {}
 
@@ -6,8 +9,8 @@ local M = {}
 local OWN = debug.getinfo(1, 'S').source:gsub('failure%.lua$', '')
 
 ---@class scrun.test.Failure
----@field message any what tostring says: with the place, unless the caller's own value
----@field text string the same without the place
+---@field message any the words, or the caller's own value
+---@field text string
 ---@field where string? `file:line`
 ---@field expected string? over lines, for a comparison
 ---@field actual string?
@@ -49,15 +52,11 @@ end
 ---@param text any words, or a value of the caller's own
 ---@param more? { expected?: string, actual?: string }
 function M.fail(text, more)
-  local where, message = M.place(), text
-  if type(text) == 'string' and where then
-    message = where .. ': ' .. text
-  end
   error(
     setmetatable({
-      message = message,
-      text = type(text) == 'string' and text or tostring(text),
-      where = where,
+      message = text,
+      text = compare.is_text(text) and tostring(text) or show.value(text),
+      where = M.place(),
       expected = more and more.expected,
       actual = more and more.actual,
     }, M.Failure),

@@ -67,7 +67,7 @@ end
 ---@return integer tests how many it has
 function M.run(chunk, source, options)
   package.path = options.path .. ';' .. package.path
-  options.names = { scrun = site }
+  options.names = { scrun = site, arg = { [0] = source:gsub(':%d+$', '') } }
   local tests = test.run(chunk, source, options, reporter)
   io.stdout:flush()
   io.stderr:flush()

@@ -74,9 +74,27 @@ function M.state()
   return setmetatable({ mod = true, tokens = {} }, state_meta)
 end
 
-local function register(names, make)
+---@param names string
+---@param make fun(state: table, arguments: table): function
+---@param kinds? string[] what its arguments must be: a type, `any`, or `matcher` for all
+local function register(names, make, kinds)
   for name in names:gmatch '%S+' do
-    assert:register('matcher', name, make)
+    assert:register('matcher', name, function(state, arguments)
+      for at, kind in ipairs(kinds or {}) do
+        local value = arguments[at]
+        local fits = at <= arguments.n and (kind == 'any' or type(value) == kind)
+        if kind == 'matcher' then
+          fits = M.is_matcher(value)
+        elseif kind == 'object' then
+          fits = type(value) == 'table' or type(value) == 'function' or type(value) == 'userdata'
+        end
+        if not fits then
+          local text = '%s: match.%s: argument %d: a %s is expected, got %s'
+          error(text:format(failure.place() or '?', name, at, kind, show.value(value)), 0)
+        end
+      end
+      return make(state, arguments)
+    end)
   end
 end
 
@@ -108,16 +126,19 @@ register('falsy', function()
     return not value
   end
 end)
-register('equal equals ref', function(_, arguments)
+local function equal(_, arguments)
   return function(value)
     return value == arguments[1]
   end
-end)
+end
+
+register('equal equals', equal, { 'any' })
+register('ref', equal, { 'object' })
 register('same', function(_, arguments)
   return function(value)
     return (compare.same(value, arguments[1]))
   end
-end)
+end, { 'any' })
 register('matches match', function(_, arguments)
   return function(value)
     if not compare.is_text(value) and type(value) ~= 'number' then
@@ -125,24 +146,24 @@ register('matches match', function(_, arguments)
     end
     return tostring(value):find(arguments[1], arguments[2], arguments[3]) ~= nil
   end
-end)
+end, { 'string' })
 register('contains', function(_, arguments)
   return function(value)
     return type(value) == 'string' and value:find(arguments[1], 1, true) ~= nil
   end
-end)
+end, { 'string' })
 register('near', function(_, arguments)
   return function(value)
     local number = tonumber(value)
     return number and math.abs(number - arguments[1]) <= arguments[2]
   end
-end)
+end, { 'number', 'number' })
 register('unique', function(_, arguments)
   return function(value)
     for key, item in pairs(value) do
       for other, against in pairs(value) do
-        local equal = item == against or (arguments[1] and compare.same(item, against))
-        if key ~= other and equal then
+        local alike = item == against or (arguments[1] and compare.same(item, against))
+        if key ~= other and alike then
           return false
         end
       end
@@ -164,17 +185,17 @@ register('any_of', function(_, arguments)
   return function(value)
     return some(arguments, value, true)
   end
-end)
+end, { 'matcher' })
 register('all_of', function(_, arguments)
   return function(value)
     return not some(arguments, value, false)
   end
-end)
+end, { 'matcher' })
 register('none_of', function(_, arguments)
   return function(value)
     return not some(arguments, value, true)
   end
-end)
+end, { 'matcher' })
 
 return setmetatable(M, {
   __index = function(_, name)

@@ -208,7 +208,7 @@ end
 ---@param run scrun.test.Run
 ---@param block scrun.test.Block
 local function run_children(run, block)
-  if #block.children > 0 and not M.run_once(run, block, block.fixtures.setup, 'setup') then
+  if not M.run_once(run, block, block.fixtures.setup, 'setup') then
     return
   end
   local random = run.random or (block.randomize and M.random(tonumber(block.randomize) or 1))

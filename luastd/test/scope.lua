@@ -6,6 +6,7 @@ local M = {}
 
 ---@class scrun.test.Shot
 ---@field globals table
+---@field meta any of the table of globals
 ---@field loaded table
 
 ---@class scrun.test.Frame
@@ -41,12 +42,13 @@ end
 --- All globals and loaded modules as they are now.
 ---@return scrun.test.Shot
 function M.take()
-  return { globals = copy(_G), loaded = copy(package.loaded) }
+  return { globals = copy(_G), meta = debug.getmetatable(_G), loaded = copy(package.loaded) }
 end
 
 --- Makes globals and loaded modules those of `take`.
 ---@param shot scrun.test.Shot
 function M.put_back(shot)
+  debug.setmetatable(_G, shot.meta)
   restore(_G, shot.globals)
   restore(package.loaded, shot.loaded)
 end
@@ -72,14 +74,13 @@ function M.pop()
   owner = frames[#frames]
 end
 
---- What was set in the newest frame stays, as if it had been set in the one around the block
---- that holds it: `expose`.
+--- What was set in the newest frame stays, as if it had been set outside of the block around it,
+--- even where that is insulated: `expose`.
 function M.expose()
-  local frame, keeper = frames[#frames], frames[math.max(#frames - 2, 1)]
-  for at = #frames - 1, 1, -1 do
-    if frames[at].shot then
-      frames[at].shot = M.take()
-    end
+  local frame = frames[#frames]
+  local around, keeper = frames[#frames - 1], frames[math.max(#frames - 2, 1)]
+  if around and around.shot then
+    around.shot = M.take()
   end
   for key, before in next, frame.saved do
     keeper.saved[key] = keeper.saved[key] or before

@@ -1,10 +1,11 @@
 --- What has to be taken back after a test: spies, stubs, formatters. A stack of snapshots.
 ---@class scrun.test.snapshot
-local M = { formatters = {} }
+local M = { formatters = {}, parameters = {} }
 
 ---@class scrun.test.Snapshot
 ---@field spies table[] in the order they were made
 ---@field formatters integer how many there were
+---@field parameters table<string, any> what they were
 
 local stack = {} ---@type scrun.test.Snapshot[]
 
@@ -28,13 +29,22 @@ function meta:revert()
     for at = #M.formatters, top.formatters + 1, -1 do
       M.formatters[at] = nil
     end
+    M.parameters = top.parameters
     is_open = top ~= self
   end
 end
 
 ---@return scrun.test.Snapshot
 function M.take()
-  local snapshot = setmetatable({ spies = {}, formatters = #M.formatters }, meta)
+  local parameters = {}
+  for name, value in pairs(M.parameters) do
+    parameters[name] = value
+  end
+  local snapshot = setmetatable({
+    spies = {},
+    formatters = #M.formatters,
+    parameters = parameters,
+  }, meta)
   stack[#stack + 1] = snapshot
   return snapshot
 end

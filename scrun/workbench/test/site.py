@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from scrun.errors import ScriptError, UsageError
 from scrun.log import NAMES
 from scrun.lua.local_host import LocalHost
-from scrun.lua.site import SiteScript
+from scrun.lua.site import REQUIRED, SiteScript
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,6 +100,7 @@ class SpecScript(SiteScript):
         # SiteScript would make a Lua state; all else that it has is here.
         self.host = state.host
         self.script = script
+        self.required = REQUIRED
         self.stager = stager or "shared"
         self._cancel = 0
         self._runtime = state.runtime

@@ -8,7 +8,7 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from scrun.lua import host_files, slurm_api
+from scrun.lua import host_files, popen, slurm_api
 from scrun.lua.runtime import Interrupted, Runtime
 from scrun.lua.search import SearchPath
 from scrun.workbench.test.site import SpecHost
@@ -51,6 +51,7 @@ class State:
         self.host = SpecHost(self.runtime)
         self.install_slurm()
         host_files.install(self.runtime, self.host, self.guard, self.variables)
+        popen.install(self.runtime)
         self.main: Any = self.runtime.require("luastd.test.main")
 
     def install_slurm(self) -> Any:
