@@ -13,7 +13,7 @@ NEED_cluster := crun=crun mmdebstrap=mmdebstrap newuidmap=uidmap ip=iproute2 mou
 NEED_test := $(NEED_cluster) runc=runc rsync=rsync busybox=busybox-static pgrep=procps \
   ?/usr/lib/*/lua/5.4/lfs.so=lua-filesystem ?/usr/lib/*/lua/5.3/posix.so=lua-posix
 NEED_lint := luacheck=lua-check
-NEED_bench := $(NEED_cluster)
+NEED_bench := $(NEED_cluster) busted=lua-busted
 NEED = PYTHON=$(PYTHON) .ci/need $(1) $(foreach test,$(NEED_$(1)) $(2),'$(test)')
 GOAL := $(or $(firstword $(MAKECMDGOALS)),demo)
 
@@ -38,6 +38,7 @@ lint: $(VENV)/.tools
 bench: $(VENV)/.tools
 	@$(call NEED,bench)
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.lua_test
 
 $(VENV)/.tools: $(VENV)/.installed
 	$(PIP) --editable '.[test,dev]'

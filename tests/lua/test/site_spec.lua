@@ -74,6 +74,7 @@ describe('scrun in a spec', function()
 
   it('runs commands when it is told to', function()
     local status, output = slurm.allocator_command 'echo here'
+    assert.equal(0, status)
     assert.equal('', output)
     scrun.run '^echo'
     status, output = slurm.allocator_command 'echo here; exit 3'

@@ -1,5 +1,8 @@
 -- A site's script for specs: copies to scratch by rsync, and adds a variable.
-function slurm_scrun_stage_in(id, bundle, spool_dir, config_file, job_id, user_id, group_id, job_env)
+-- luacheck: globals slurm_scrun_stage_in slurm_scrun_stage_out loads
+function slurm_scrun_stage_in(
+  id, bundle, spool_dir, config_file, job_id, user_id, group_id, job_env
+)
   local scratch = '/scratch/' .. user_id .. '/' .. id
   local status, output = slurm.allocator_command('rsync -a -- ' .. bundle .. '/ ' .. scratch .. '/')
   if status ~= 0 then
