@@ -14,6 +14,8 @@ __all__ = ["COMMANDS", "Option", "OptionError", "Options", "read_options"]
 COMMANDS = {"salloc": "a", "sbatch": "b", "scrontab": "c", "srun": "r"}
 """The commands, and their letters in plugin_options.txt."""
 
+_SPOILT = ("mbytes", "distribution")  # C has lost the old value when it sees that the new is none
+
 
 class Option:
     """How an option is kept.
@@ -44,6 +46,10 @@ class Option:
     def is_set_by(self, command: str) -> bool:
         """Tell whether a script can set it for a command."""
         return self._setters == "*" or COMMANDS[command] in self._setters
+
+    def is_known(self, version: str | None) -> bool:
+        """Tell whether a version such as ``24.11`` has it; None: whether any has."""
+        return is_in(version, self.since, self.removed)
 
     def is_early(self, command: str) -> bool:
         """Tell whether setting it later does nothing: the command has read it already."""
@@ -81,8 +87,8 @@ class Options:
         """Why the command ended: a value that it does not survive."""
         self._minutes_of = minutes_of
         self._log = log
-        known = read_options().values()
-        self._table = {one.name: one for one in known if is_in(version, one.since, one.removed)}
+        known = read_options()
+        self._table = {name: one for name, one in known.items() if one.is_known(version)}
         self._values: dict[str, str | None] = {}
         self._set: set[str] = set()
 
@@ -112,6 +118,8 @@ class Options:
             value = read_value(option.kind, name, text, old, self._minutes_of)
         except OptionError as err:
             self._log(err.message)
+            if option.kind in _SPOILT:
+                self._values[option.member] = None
             if err.fatal:
                 self.fatal = err.message
                 raise

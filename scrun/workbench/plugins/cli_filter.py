@@ -108,8 +108,10 @@ def _set_given(options: Options, given: Mapping[str, Any]) -> None:
         if not options.is_known(name):
             raise UsageError(f"--options: {options.command} has no option --{name}")
         text = _BARE.get(name, "set") if value is True else str(value)
-        if text == options.get(name):
-            continue  # what json_cli_options printed of a default
+        if text == "0?":
+            text = "0"  # as json_cli_options prints --mem=0
+        elif text == "no-requeue":
+            name = text
         try:
             taken = options.set(name, text, early=True)
         except OptionError as err:

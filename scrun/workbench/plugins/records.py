@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scrun.errors import UsageError
-from scrun.lua.plugin_record import NICE_OFFSET, Record
+from scrun.lua.plugin_record import NICE_OFFSET, NO_VAL, Record
 from scrun.workbench.plugins.job_request import choose_job, user_name
 from scrun.workbench.plugins.json_records import (
     Fields,
@@ -25,8 +25,8 @@ _FULL_NODES = ("MAINT", "SPEC_NODES")
 _OF_RECORD = {
     "dependency": ("curr_dependency", "orig_dependency"),
     "gres_total": ("gres_used",),
-    "num_cpus": ("min_cpus", "total_cpus"),
-    "num_nodes": ("min_nodes", "total_nodes"),
+    "num_cpus": ("min_cpus",),
+    "num_nodes": ("min_nodes",),
     "tres_alloc_str": ("tres_fmt_alloc_str",),
     "tres_req_str": ("tres_fmt_req_str",),
 }
@@ -136,6 +136,9 @@ def read_qos(path: str | None) -> dict[str, int] | None:
 def record_of(info: Members) -> Members:
     """Return a job's record as slurmctld keeps it, of what scontrol shows."""
     members: dict[str, Any] = dict(info)
+    if members.get("nodes"):
+        members.setdefault("total_cpus", members.get("num_cpus", 0))
+        members.setdefault("total_nodes", members.get("num_nodes", 0))
     for shown, names in _OF_RECORD.items():
         value = members.pop(shown, None)
         for name in names:
@@ -146,6 +149,8 @@ def record_of(info: Members) -> Members:
     members.setdefault("nice", NICE_OFFSET)
     members.setdefault("resizing", 1 if int(members.get("job_state") or 0) & RESIZING else 0)
     members["dependency"] = members.get("curr_dependency")
+    if not members.get("max_cpus"):
+        members["max_cpus"] = NO_VAL  # of which scontrol makes 0
     return members
 
 
