@@ -57,9 +57,14 @@ class Running:
         return now > self._heard + self._timeout_s + GRACE_S
 
     def end_late(self) -> None:
+        """End it because its time is over."""
+        self.kill(f"timed out after {self._timeout_s:g} s, in what cannot be interrupted")
+
+    def kill(self, why: str) -> None:
         """Kill it, and what it has started."""
+        os.kill(self.process.pid, signal.SIGKILL)  # it may have no session of its own yet
         kill_relatives(self.process.pid, SESSION)
-        self.close(f"timed out after {self._timeout_s:g} s, in what cannot be interrupted")
+        self.close(why)
 
     def close(self, why: str | None = None) -> None:
         """Take the process's end; one that had not finished has failed, because of ``why``."""
@@ -139,8 +144,7 @@ def run(plan: Sequence[Spec], options: Options, jobs: int) -> Iterator[FileResul
                 next_one += 1
     finally:
         for _, one in running.values():
-            kill_relatives(one.process.pid, SESSION)
-            one.close("interrupted")
+            one.kill("interrupted")
         shutil.rmtree(scratch, ignore_errors=True)
 
 

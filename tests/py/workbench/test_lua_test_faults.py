@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
 from scrun.lua import DIALECTS
-from tests.py.workbench.spec_run import PASS, Ended, Project
+from tests.py.workbench.spec_run import CHECKOUT, PASS, Ended, Project
 
 
 @pytest.fixture
@@ -22,6 +27,14 @@ def check(ended: Ended, *parts: str) -> None:
     for part in parts:
         assert part in ended.out
     assert ended.outcomes["passes"] == "pass"
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+    """Wait for a condition, up to a deadline."""
+    deadline = monotonic() + timeout_s
+    while not condition():
+        assert monotonic() < deadline
+        sleep(0.02)
 
 
 @pytest.fixture
@@ -162,3 +175,23 @@ def test_traceback_has_no_host_frames(with_another: Project) -> None:
     check(ended, "a_spec.lua:2: in ", "a_spec.lua:5: in ")
     assert "luastd" not in ended.out
     assert "[host]" not in ended.out
+
+
+def test_interrupt(project: Project) -> None:
+    """Ctrl-C ends the run with status 130, and all that specs have started."""
+    begun = project.directory / "begun"
+    project.write(
+        "a_spec.lua", f"it('x', function() os.execute('echo $$ >{begun}; sleep 999') end)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "scrun", "lua", "test"],
+        cwd=project.directory,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    wait_until(lambda: begun.exists() and begun.read_text() != "")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=20) == 130
+    shell = Path("/proc") / begun.read_text().strip()
+    wait_until(lambda: not shell.exists())
