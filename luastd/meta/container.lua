@@ -51,6 +51,11 @@ function host.slurm_version() end
 ---@return string? code
 function host.stage_in() end
 
+--- How large the container's terminal is now: 0, 0 without one, or while no engine has said.
+---@return integer rows
+---@return integer columns
+function host.console_size() end
+
 --- Starts the container.
 ---@param argv string[] of srun, see job/step.lua
 ---@return true? ok

@@ -3,6 +3,7 @@
 ---@class scrun.verbs.start
 local M = {}
 local host = require 'host'
+local json = require 'scrun.json'
 local step = require 'scrun.job.step'
 
 --- Override point: the arguments of srun.
@@ -21,6 +22,33 @@ function M.argv(container)
   }, request)
 end
 
+--- Override point: writes the terminal's size into the staged config.json, where that is in reach:
+--- crun does not look at its own terminal's when it starts. Elsewhere the size comes a moment
+--- later.
+---@param container scrun.Container
+function M.fit(container)
+  local rows, columns = host.console_size()
+  if rows == 0 or container.bundle == container.variables.SCRUN_SUBMISSION_BUNDLE then
+    return -- an engine's own file is not ours to change
+  end
+  local path = container.bundle .. '/config.json'
+  local file = io.open(path)
+  if not file then
+    return
+  end
+  local ok, config = pcall(json.decode, file:read '*a')
+  file:close()
+  if not ok or type(config) ~= 'table' or type(config.process) ~= 'table' then
+    return
+  end
+  config.process.consoleSize = { height = rows, width = columns }
+  file = io.open(path, 'w') -- keeps its owner and mode
+  if file then
+    file:write(json.encode(config))
+    file:close()
+  end
+end
+
 --- Runs the verb.
 ---@param container scrun.Container
 ---@return true? ok
@@ -30,6 +58,9 @@ function M.run(container)
   if container.status ~= 'created' then
     return nil, ('cannot start container "%s": it is %s'):format(container.id, container.status),
       'BAD_STATE'
+  end
+  if container.terminal then
+    M.fit(container)
   end
   return host.start_step(M.argv(container))
 end

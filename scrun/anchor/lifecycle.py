@@ -83,6 +83,7 @@ class Lifecycle:
             "check_step_options": self._check_step_options,
             "slurm_version": self._slurm_version,
             "stage_in": self._stage_in,
+            "console_size": self._console_size,
             "start_step": self._start_step,
             "signal": self._signal,
             "wait_ended": self._wait_ended,
@@ -193,6 +194,9 @@ class Lifecycle:
         self.staging.stage_in(done)
 
     # The step.
+
+    def _console_size(self, resume: Resume) -> None:
+        resume(*(self.terminal.size() if self.terminal is not None else (0, 0)))
 
     def _start_step(self, resume: Resume, argv: list[str]) -> None:
         container = self.container

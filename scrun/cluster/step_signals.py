@@ -126,6 +126,7 @@ class StepSignals:
         """Give the container's terminal the size of its step's, once it runs: nobody waits."""
         try:
             definitions = self._definitions()
+            self._control.start()  # beside the container's own step
         except ScrunError as err:
             log.debug(f"{self._name}: {err}")
             return

@@ -61,6 +61,10 @@ class Terminal:
             raise HostError("send the terminal to the console socket", err, path=path) from err
         self.close_master()
 
+    def size(self) -> tuple[int, int]:
+        """Return rows and columns; (0, 0) while nobody has set them."""
+        return termios.tcgetwinsize(self.slave)
+
     def close_master(self) -> None:
         """Let go of the master."""
         if self.master >= 0:
