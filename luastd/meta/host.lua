@@ -51,7 +51,7 @@ function host.write_file(path, data, mode) end
 ---@return string? code
 function host.make_dirs(path, mode) end
 
---- Removes a file or a tree: follows no symbolic link, leaves no file system, opens directories
+--- Removes a file or a tree: follows no symbolic link, enters no mount, opens directories
 --- that lack write permission.
 ---@param path string one that is not there is fine
 ---@return true? ok

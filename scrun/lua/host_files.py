@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import posix
-from errno import EXDEV
 
 from scrun.errors import HostError, UsageError
+from scrun.host import tree
 from scrun.lua.command_options import read_options
 from scrun.lua.slurm_api import results_of
 
@@ -126,51 +126,9 @@ def _is_directory(path: bytes) -> bool:
 
 
 def remove_tree(path: bytes) -> bool:
-    """Remove a tree if it is there: no symlink is followed, no other file system entered."""
-    try:
-        status = posix.lstat(path)
-    except FileNotFoundError:
-        return True
-    if status.st_mode & _S_IFMT != _S_IFDIR:
-        posix.unlink(path)
-        return True
-    fd = _open_directory(path, None)
-    try:
-        _empty(fd, status.st_dev)
-    finally:
-        posix.close(fd)
-    posix.rmdir(path)
+    """Remove a tree if it is there: no symlink is followed, no mount entered."""
+    tree.remove_tree(path)
     return True
-
-
-def _empty(directory: int, device: int) -> None:
-    for name in posix.listdir(directory):
-        status = posix.stat(name, dir_fd=directory, follow_symlinks=False)
-        if status.st_mode & _S_IFMT != _S_IFDIR:
-            posix.unlink(name, dir_fd=directory)
-            continue
-        if status.st_dev != device:
-            raise OSError(EXDEV, "another file system is mounted there", name)
-        fd = _open_directory(name, directory)
-        try:
-            _empty(fd, device)
-        finally:
-            posix.close(fd)
-        posix.rmdir(name, dir_fd=directory)
-
-
-def _open_directory(name: bytes | str, parent: int | None) -> int:
-    """Open a directory to empty it; its owner may do so whatever its mode says."""
-    flags = posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
-    if posix.geteuid():
-        handle = posix.open(name, flags | posix.O_PATH, dir_fd=parent)
-        try:
-            status = posix.fstat(handle)
-            if status.st_uid == posix.geteuid() and status.st_mode & 0o700 != 0o700:
-                posix.chmod(f"/proc/self/fd/{handle}", 0o700)  # fchmod takes no O_PATH
-        finally:
-            posix.close(handle)
-    return posix.open(name, flags | posix.O_RDONLY, dir_fd=parent)
 
 
 def stat(path: bytes) -> dict[str, object]:

@@ -122,6 +122,33 @@ def test_remove_tree_opens_what_its_owner_closed(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_remove_tree_enters_no_mount(tmp_path: Path) -> None:
+    """A part of the same file system that is mounted in the tree has the tree's st_dev."""
+    script = (
+        "import os, subprocess\n"
+        "from scrun.lua.host_files import remove_tree\n"
+        "subprocess.run(['mount', '--bind', 'outside', 'tree/a/b'], check=True)\n"
+        "try: remove_tree(b'tree')\n"
+        "except OSError as err: print(os.strerror(err.errno), err.filename)\n"
+    )
+    (tmp_path / "tree/a/b").mkdir(parents=True)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/kept").touch()
+    own = ["unshare", "--mount", *(["--map-root-user"] if os.getuid() else [])]
+    if subprocess.run([*own, "true"], capture_output=True).returncode:
+        pytest.skip("no namespace of mounts to be had here")
+    checkout = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        [*own, sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(checkout), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "Invalid cross-device link b\n", done.stderr
+    assert (tmp_path / "outside/kept").exists()
+
+
 def test_make_dirs_names_the_true_cause(site54: Site) -> None:
     """Not "no such file", which is true of the directory that could not be made."""
     site54.run(
