@@ -87,8 +87,7 @@ class Options:
         """Why the command ended: a value that it does not survive."""
         self._minutes_of = minutes_of
         self._log = log
-        known = read_options()
-        self._table = {name: one for name, one in known.items() if one.is_known(version)}
+        self._table = read_options(version)
         self._values: dict[str, str | None] = {}
         self._set: set[str] = set()
 
@@ -141,12 +140,13 @@ class Options:
         return name in self._table
 
 
-def read_options() -> Mapping[str, Option]:
-    """Return the options by name."""
+def read_options(version: str | None = None) -> Mapping[str, Option]:
+    """Return the options that a version has, by name; None: all, as the newest has them."""
     options: dict[str, Option] = {}
     with open(f"{__file__.rpartition('/')[0]}/plugin_options.txt", encoding="utf-8") as file:
         for line in file:
             if line.strip() and not line.startswith("#"):
                 option = Option(line.rstrip("\n"))
-                options[option.name] = option
+                if option.is_known(version):
+                    options[option.name] = option
     return options

@@ -63,9 +63,9 @@ def read_object(given: Any, section: str, fields: Fields, place: Place) -> Membe
         if not found:
             continue
         taken.add(top)
-        value = _at(given, path)
-        size = sizes.get(member) or _SIZES.get(member, 64)
-        read = json_values.read_value(value, kind, size, place.below(path))
+        if member not in sizes:
+            continue  # no script sees it
+        read = json_values.read_value(_at(given, path), kind, sizes[member], place.below(path))
         _keep(members, member, kind, read)
     for name, value in given.items():
         if name not in taken:
@@ -122,9 +122,6 @@ def named_objects(document: Any, key: str, place: Place) -> Iterator[tuple[str, 
         if not isinstance(name, (str, int)) or not name:
             raise at.error("has no job_id" if key == "jobs" else "has no name")
         yield str(name), given, section, at
-
-
-_SIZES = {"alloc_resp_port": 16, "other_port": 16, "kill_on_node_fail": 16, "overcommit": 8}
 
 
 def _find(given: Mapping[str, Any], path: str) -> tuple[bool, str]:

@@ -13,6 +13,7 @@ from scrun.errors import UsageError
 from scrun.lua.plugin_record import MEM_PER_CPU, NICE_OFFSET, THREADS
 
 HERE = Path(__file__).parent
+SHARED_FORCE = 0x8000
 ABSENT = object()
 """A value that says nothing: the member stays as C has it."""
 
@@ -112,7 +113,7 @@ def read_words(value: Any, name: str, place: Place) -> Any:
     words = [value] if isinstance(value, str) else value
     if not isinstance(words, list):
         raise place.error("a list of words is expected")
-    if not words and name not in ("job", "mail", "reservation"):
+    if not words and "bits" not in table:
         return ABSENT
     number = 0
     for word in words:
@@ -190,6 +191,12 @@ def _read_hold(value: Any, _: int, __: Place) -> Any:
     return 0 if value else ABSENT
 
 
+def _read_oversubscribe(value: Any, bits: int, place: Place) -> Any:
+    word, _, count = str(value).partition(":")
+    number = read_number(count, bits, place) if count else 1
+    return number | SHARED_FORCE if word.upper() == "FORCE" else number
+
+
 def _read_reason(value: Any, bits: int, place: Place) -> Any:
     return ABSENT if isinstance(value, str) else read_number(value, bits, place)
 
@@ -228,6 +235,7 @@ _READERS: Mapping[str, Callable[[Any, int, Place], Any]] = {
     "exit_code": _read_exit_code,
     "nice": _read_nice,
     "hold": _read_hold,
+    "oversubscribe": _read_oversubscribe,
     "reason": _read_reason,
     "user": _read_user,
     "group": _read_group,

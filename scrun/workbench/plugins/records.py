@@ -147,6 +147,7 @@ def record_of(info: Members) -> Members:
     command = members.get("command")
     members.setdefault("argv", command.split() if command else [])
     members.setdefault("nice", NICE_OFFSET)
+    members.setdefault("sluid", members.get("original_sluid"))  # the same until it is requeued
     members.setdefault("resizing", 1 if int(members.get("job_state") or 0) & RESIZING else 0)
     members["dependency"] = members.get("curr_dependency")
     if not members.get("max_cpus"):

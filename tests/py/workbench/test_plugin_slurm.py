@@ -48,8 +48,7 @@ class Site:
             record: [name for name, one in fields.items() if one.is_known(self.version)]
             for record, fields in read_fields().items()
         }
-        known = read_options().values()
-        self.options = [one.name for one in known if one.is_known(self.version)]
+        self.options = list(read_options(self.version))
         # Without accounting, reading it ends slurmctld 24.11: SIGSEGV in _get_assoc_qos.
         self.fields["job_desc"].remove("assoc_qos")
         self.write(NAMES, _lua_names({**self.fields, "options": self.options}), self.directory)
@@ -101,6 +100,8 @@ class Site:
         out = self.directory / "out.txt"
         out.unlink(missing_ok=True)
         result = run(script, function, inputs, version=self.version, dialect=DIALECT)
+        there = f"/etc/slurm/{Path(script).name}"
+        result.shown = [line.replace(script, there) for line in result.shown]
         return result, out.read_text().splitlines()
 
     def job(self, **fields: object) -> str:
