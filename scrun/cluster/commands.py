@@ -10,7 +10,7 @@ from _stat import S_ISSOCK
 
 from scrun import log
 from scrun.cluster.environment import of_job, without_defaults
-from scrun.cluster.holder import Holder
+from scrun.cluster.holder import Holder, read_messages
 from scrun.errors import ScrunError
 from scrun.host.process import Process, kill_group, spawn, spawn_quietly
 
@@ -247,11 +247,7 @@ class CommandsBackend:
 
     def step_messages(self) -> list[str]:
         """See `Backend.step_messages`: what srun said, but for the status that we hand on."""
-        try:
-            with open(self._step_log, encoding="utf-8", errors="replace") as file:
-                lines = file.read().splitlines()
-        except FileNotFoundError:
-            return []
+        lines = read_messages(self._step_log).splitlines()
         return [line for line in lines if line.strip() and not _is_task_status(line)]
 
     def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:

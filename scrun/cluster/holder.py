@@ -138,12 +138,8 @@ class Holder:
             os.kill(self.process.pid, SIGTERM)
 
     def messages(self) -> str:
-        """Return what salloc wrote to stderr; nothing when the spool directory is gone."""
-        try:
-            with open(self._messages_path, encoding="utf-8", errors="replace") as file:
-                return file.read()
-        except OSError:
-            return ""
+        """Return what salloc wrote to stderr."""
+        return read_messages(self._messages_path)
 
     def refusal(self) -> ClusterError:
         """Return why there is no job, in Slurm's own words."""
@@ -167,16 +163,21 @@ class Holder:
             self._status_fd = -1
 
 
+def read_messages(path: str) -> str:
+    """Return what a command wrote to a file; nothing when the spool directory is gone."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
 def pending_job_id(spool_dir: str) -> int:
     """Return the job that a salloc asked for or got, by its messages; 0 when they name none.
 
     ``Pending job allocation 7``, ``Granted job allocation 7`` (salloc(1)).
     """
-    try:
-        with open(f"{spool_dir}/{MESSAGES}", encoding="utf-8", errors="replace") as file:
-            text = file.read()
-    except OSError:
-        return 0
+    text = read_messages(f"{spool_dir}/{MESSAGES}")
     number = text.partition(" job allocation ")[2].partition("\n")[0].strip()
     return int(number) if number.isdecimal() else 0
 
