@@ -22,7 +22,8 @@ def cassette(file: str, as_json: bool, verbose: bool) -> None:
     """Show what is in a cassette: the job, and the commands with their answers.
 
     Paths that are another in every run stand in it as %{scrun:bundle}, %{scrun:root},
-    %{scrun:spool} and %{scrun:work}. It holds the job's environment, secrets and all: keep it as you keep that.
+    %{scrun:spool} and %{scrun:work}. It holds the job's environment, secrets and all: keep it as
+    you keep that.
     """
     found = read_cassette(file)
     if not as_json:

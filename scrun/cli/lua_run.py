@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
+from typing import Any
 
 import click
 
 from scrun.anchor.policy import Policy
+from scrun.cli.lua_run_plugin import HELP as PLUGIN_HELP
+from scrun.cli.lua_run_plugin import is_plugin, plugin_options, run_plugin
 from scrun.cli.run_view import View
 from scrun.errors import ScrunError, UsageError
 from scrun.lua.engines import DIALECTS
 from scrun.lua.search import SearchPath
 from scrun.oci.ids import check_container_id
+from scrun.settings import Settings
 from scrun.workbench.run.answers import Answers
 from scrun.workbench.run.cassette import read_cassette
 from scrun.workbench.run.job import DEFAULT_ID, read_variables
+from scrun.workbench.run.options import STAGES, STATUSES, VERBS, Options, Site, find_site
 from scrun.workbench.run.report import Report, one_line
-from scrun.workbench.run.session import STAGES, Options
 from scrun.workbench.run.session import run as run_script
 
 HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
-HELP = """Run a site's script, FUNCTION of it: stage_in, stage_out, or by default both.
+HELP = """Run FUNCTION of FILE: of a site's script stage_in, stage_out, or by default both.
 
 The script gets what it would get in a container. Its modules are looked for beside it, as in a
-site's directory.
+site's directory. FILE may also be such a directory, or a module below its scrun.d: of stage/ it is
+the stager that is run, of verbs/ the verb.
 
 \b
 --dry-run (the default): commands are shown and not run; they end with status 0 and no output, or
@@ -43,10 +47,14 @@ Without --bundle the config.json is the cassette's as well.
 
 Without --bundle the bundle is a sample. What the script prints to standard output, which is the
 container's in a real run, is shown as such.
+
+\b
+FUNCTION may be a verb: create, start, state, kill, delete. The module that is in force runs, on a
+host that does nothing: what it would have done is shown, in order. In create the script runs dry.
 """
 
 
-@click.command(name="run", help=HELP, context_settings=HELP_NAMES)
+@click.command(name="run", help=f"{HELP}\n{PLUGIN_HELP}", context_settings=HELP_NAMES)
 @click.argument("file", metavar="FILE")
 @click.argument("function", metavar="[FUNCTION]", required=False)
 @click.option("-b", "--bundle", metavar="DIR", help="The bundle to work on.")
@@ -83,6 +91,11 @@ container's in a real run, is shown as such.
 @click.option("--lua", "dialect", type=click.Choice(DIALECTS), help="Dialect of the script.")
 @click.option("--timeout", metavar="SECONDS", type=float, default=0.0, help="For each function.")
 @click.option("--memory", metavar="BYTES", help="What Lua may use; K, M and G are understood.")
+@click.option("--status", type=click.Choice(STATUSES), help="Of the container, for a verb.")
+@click.option("--signal", metavar="NAME", default="TERM", help="For kill.")
+@click.option("--all", "signal_all", is_flag=True, help="For kill.")
+@click.option("--force", is_flag=True, help="For delete.")
+@plugin_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("-v", "--verbose", count=True, help="Also tracebacks and whole outputs.")
 def run(
@@ -110,23 +123,43 @@ def run(
     dialect: str | None,
     timeout: float,
     memory: str | None,
+    status: str | None,
+    signal: str,
+    signal_all: bool,
+    force: bool,
     as_json: bool,
     verbose: int,
+    **plugin: Any,
 ) -> int:
     """Run a function of a script and show what happened."""
+    globals_ = click.get_current_context().find_root().params
+    verbose += int(globals_.get("verbose") or 0)
+    if timeout < 0:
+        raise UsageError("--timeout: a number of seconds is expected")
+    site = find_site(file)
+    if is_plugin(file, function, plugin):
+        return run_plugin(
+            file,
+            function,
+            plugin,
+            job_id=job_id,
+            dialect=dialect,
+            timeout_s=timeout,
+            memory_bytes=read_size(memory),
+            settings=read_settings(site),
+            as_json=as_json,
+            verbose=verbose,
+        )
     chosen = {"dry": dry_run, "local": local, "slurm": slurm, "replay": replay is not None}
     backends = [name for name, is_chosen in chosen.items() if is_chosen] or ["dry"]
     if len(backends) > 1:
         raise UsageError("--dry-run, --local, --slurm and --replay exclude each other")
     if backends != ["dry"] and (answers or answer_files):
         raise UsageError("--answer and --answers are for a dry run")
-    if timeout < 0:
-        raise UsageError("--timeout: a number of seconds is expected")
     check_container_id(container_id)
-    globals_ = click.get_current_context().find_root().params
     options = Options(
-        script=file,
-        functions=choose_functions(function),
+        site=site,
+        functions=choose_functions(function, site),
         backend=backends[0],
         bundle=bundle,
         in_place=in_place,
@@ -146,10 +179,13 @@ def run(
         record=record,
         cassette=None if replay is None else read_cassette(replay),
         slurm_conf=globals_.get("slurm_conf"),
+        status=status,
+        signal=signal,
+        all=signal_all,
+        force=force,
     )
-    search = SearchPath(os.path.dirname(os.path.abspath(file)))
-    settings = Policy(search).settings()
-    verbose += int(globals_.get("verbose") or 0)
+    search = SearchPath(site.directory)
+    settings = read_settings(site)
     view = View(sys.stdout, verbose)
     report = run_script(options, settings, search, None if as_json else view.show)
     if as_json:
@@ -159,19 +195,23 @@ def run(
     return _fail(report, verbose)
 
 
-def choose_functions(function: str | None) -> tuple[str, ...]:
-    """Return the functions of the script that FUNCTION means.
+def read_settings(site: Site) -> Settings:
+    """Return the settings of a site, as an anchor reads them."""
+    return Policy(SearchPath(site.directory)).settings()
+
+
+def choose_functions(function: str | None, site: Site) -> tuple[str, ...]:
+    """Return the functions of the script, or the verb, that FUNCTION means.
 
     Raises:
         UsageError: none.
     """
     if function is None:
-        return STAGES
+        return STAGES if site.verb is None else (site.verb,)
     name = function.removeprefix("slurm_scrun_")
-    if name not in STAGES:
-        raise UsageError(
-            f"lua run: unknown function {function}", hint=f"one of {', '.join(STAGES)}"
-        )
+    if name not in (*STAGES, *VERBS):
+        known = ", ".join((*STAGES, *VERBS))
+        raise UsageError(f"lua run: unknown function {function}", hint=f"one of {known}")
     return (name,)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from typing import IO
 
@@ -15,10 +16,12 @@ from scrun.workbench.run.events import (
     Began,
     Call,
     Command,
+    Document,
     Ended,
     Event,
     Logged,
     PathSet,
+    Primitive,
     Printed,
     Told,
     Wrote,
@@ -72,6 +75,11 @@ class View:
             place = f" (from {event.place})" if event.place else ""
             self.write(f"  standard output, which is the container's{place}:", "yellow")
             self._lines("  ", event.text, "yellow")
+        elif isinstance(event, Primitive):
+            self._primitive(event)
+        elif isinstance(event, Document):
+            for line in json.dumps(event.value, indent=2).splitlines():
+                self.write(f"  {line}")
         elif isinstance(event, Wrote):
             self.write(f"  would be written: {event.path}, {event.size} bytes", "dim")
 
@@ -116,6 +124,13 @@ class View:
                 self.write(f"    | {line}")
             if len(lines) > limit:
                 self.write(f"    | ... {len(lines) - limit} more lines", "dim")
+
+    def _primitive(self, event: Primitive) -> None:
+        arguments = ", ".join(json.dumps(value) for value in event.arguments)
+        results = ", ".join(
+            "nil" if value is None else json.dumps(value) for value in event.results
+        )
+        self.write(f"  host.{event.name}({arguments}) = {results}", "blue")
 
     def _ended(self, event: Ended) -> None:
         if event.error is not None:

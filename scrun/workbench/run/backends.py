@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from scrun.workbench.run.cassette import Places
     from scrun.workbench.run.hosts import Host
     from scrun.workbench.run.job import Job
-    from scrun.workbench.run.session import Options
+    from scrun.workbench.run.options import Options
 
 CANCELLED = 1
 

@@ -133,7 +133,24 @@ class Wrote:
     size: int
 
 
-Event = Command | Call | PathSet | Logged | Told | Printed | Began | Ended | Wrote
+@dataclasses.dataclass
+class Primitive:
+    """A function of ``require 'host'`` that a verb called, and the answer."""
+
+    name: str
+    arguments: list[object]
+    results: list[object]
+
+
+@dataclasses.dataclass
+class Document:
+    """The state document that the verb ``state`` makes."""
+
+    value: object
+
+
+Happening = Command | Call | PathSet | Logged | Told | Printed | Wrote | Primitive | Document
+Event = Happening | Began | Ended
 
 
 class Journal:

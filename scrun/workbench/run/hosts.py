@@ -37,12 +37,18 @@ if TYPE_CHECKING:
             ...
 
         def shell(self, kind: str, script: bytes, stdin: bytes) -> Answer:
-            """Answer ``os.execute`` and ``io.popen``: a script in the caller's own environment."""
+            """Answer ``os.execute`` and ``io.popen``: a script in the caller's own environment.
+
+            Its stderr is kept apart: it does not reach the script.
+            """
             ...
 
         def stop(self) -> None:
             """End the command that is running; from any thread."""
             ...
+
+
+SHELL = ("os.execute", "io.popen")  # the kinds of `Host.shell`
 
 
 class LiveHost(stage_host.StageHost):
@@ -58,7 +64,7 @@ class LiveHost(stage_host.StageHost):
         """See `Host.shell`."""
         argv = ["/bin/sh", "-c", os.fsdecode(script)]
         try:
-            return capture(argv, os.environ, stdin=stdin, started=self._set_process)
+            return capture(argv, os.environ, stdin=stdin, apart=True, started=self._set_process)
         finally:
             self._process = None
 
@@ -113,7 +119,7 @@ class DryHost(stage_host.StageHost):
 
     def _answer(self, command: Command) -> Answer:
         status, output, stderr = self._answers.find(command.text) or (0, b"", b"")
-        if command.options.get("stderr"):
+        if command.options.get("stderr") or command.kind in SHELL:
             return status, output, stderr
         return status, output + stderr, None
 

@@ -108,8 +108,9 @@ class Report:
         name, message = self.container.id, one_line(str(self.error))
         if self.function == "stage_out":  # the container has run: its own stderr gets it
             return f"scrun: stage out {name}: {message}"
-        what = "stage in: " if self.function == "stage_in" else ""
-        return f"Error: OCI runtime error: scrun: create {name}: {what}{message}"
+        what = {"load": f"create {name}: ", "stage_in": f"create {name}: stage in: "}
+        what["create"] = what["load"]
+        return f"Error: OCI runtime error: scrun: {what.get(self.function, '')}{message}"
 
     def document(self) -> dict[str, Any]:
         """Return the run as one JSON object."""

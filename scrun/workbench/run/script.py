@@ -22,6 +22,7 @@ class WatchedScript(SiteScript):
 
     Args:
         host: what the script runs on; its journal hears of everything.
+        script, stager: as of a SiteScript.
         files: where files go that the script writes; None: where the script says.
         scratch_dir: for the output of commands that the script reads as files.
     """
@@ -32,7 +33,8 @@ class WatchedScript(SiteScript):
         self,
         host: WatchedHost,
         *,
-        script: str,
+        script: str | None,
+        stager: str | None = None,
         search: SearchPath,
         dialect: str,
         memory_bytes: int,
@@ -40,17 +42,25 @@ class WatchedScript(SiteScript):
         scratch_dir: str,
     ) -> None:
         super().__init__(
-            host, script=script, search=search, dialect=dialect, memory_bytes=memory_bytes
+            host,
+            script=script,
+            stager=stager,
+            search=search,
+            dialect=dialect,
+            memory_bytes=memory_bytes,
         )
         self._returned: object = None
         self._kept = 0
         self._traceback: bytes | None = None  # of a call in a thread, which the thrown one lacks
         self._scratch_dir = scratch_dir
         hooks = self._runtime.lua.table()
-        for function in (self._shell, self._keep, self._called, self._trace):
+        for function in (self._execute, self._keep, self._called, self._trace):
             self._runtime.add_function(hooks, function.__name__.strip("_"), function)
         if files is not None:
             self._offer(hooks, files)
+        if script is not None:
+            pipes = self._runtime.function(self._popen, "io.popen")
+            self._runtime.run_host_file("popen.lua", pipes)
         with open(_WATCH, "rb") as file:
             chunk = self._runtime.lua.compile(file.read(), name=b"=[host]")
         self._settle, self._in_thread = chunk(self._runtime.border, hooks, files is not None)
@@ -104,6 +114,12 @@ class WatchedScript(SiteScript):
         self._returned = results[0] if results else None
         super()._judge_script(name, results)
 
+    def _judge_stager(
+        self, name: Literal["stage_in", "stage_out"], results: tuple[Any, ...]
+    ) -> None:
+        self._returned = results[0] if results else None
+        super()._judge_stager(name, results)
+
     def _show(self, value: object) -> str:
         if self._runtime.is_lua(value):
             return "a table or function"
@@ -113,9 +129,15 @@ class WatchedScript(SiteScript):
 
     # -- what watch.lua calls ----------------------------------------------------------------
 
-    def _shell(self, kind: bytes, script: bytes, stdin: bytes = b"") -> tuple[int, bytes]:
+    def _execute(self, script: bytes) -> int:
+        return self._shell("os.execute", script, b"")[0]
+
+    def _popen(self, script: bytes, text: bytes | None = None) -> tuple[int, bytes]:
+        return self._shell("io.popen", script, text or b"")
+
+    def _shell(self, kind: str, script: bytes, stdin: bytes) -> tuple[int, bytes]:
         self._guard()
-        status, output, _ = self.host.shell(kind.decode(), script, stdin)
+        status, output, _ = self.host.shell(kind, script, stdin)
         self._guard()
         return status, output
 

@@ -1,11 +1,11 @@
---- What a script does past the `slurm` table, made visible: commands by os.execute and io.popen,
---- standard output, the end of the process; and, where files are redirected, every path.
+--- What a script does past the `slurm` table, made visible: commands by os.execute, standard
+--- output, the end of the process; and, where files are redirected, every path.
 --- Loaded by script.py into a site's state before the script, portable over Lua 5.1 to 5.5 and
 --- luajit. `hooks` are functions of the host, `redirect` tells whether files have another place.
 -- luacheck: globals io os slurm, read globals rawlen
 local border, hooks, redirect = ...
 local io, os, type, tostring, select, error = io, os, type, tostring, select, error
-local open, popen, io_type, io_close = io.open, io.popen, io.type, io.close
+local open, io_type = io.open, io.type
 local concat = table.concat
 local LONGEST = 1000000 -- bytes of standard output that are kept
 local modern = _VERSION ~= 'Lua 5.1' or rawlen ~= nil -- what os.execute and close return
@@ -28,77 +28,7 @@ function os.execute(command)
   elseif type(command) ~= 'string' and type(command) ~= 'number' then
     error("bad argument #1 to 'execute' (string expected, got " .. type(command) .. ')', 2)
   end
-  return exit_of((hooks.shell('os.execute', tostring(command))))
-end
-
-local Pipe = {} -- what io.popen(command, 'w') returns: the command runs when it is closed
-Pipe.__index = Pipe
-local waiting = {}
-
-function Pipe:write(...)
-  if self.closed then
-    error('attempt to use a closed file', 2)
-  end
-  for i = 1, select('#', ...) do
-    self.parts[#self.parts + 1] = tostring((select(i, ...)))
-  end
-  return self
-end
-
-function Pipe:close()
-  if self.closed then
-    error('attempt to use a closed file', 2)
-  end
-  self.closed = true
-  waiting[self] = nil
-  local status = hooks.shell('io.popen', self.command, concat(self.parts))
-  if modern then
-    return exit_of(status)
-  end
-  return true
-end
-
-local function yes()
-  return true
-end
-Pipe.flush, Pipe.setvbuf = yes, yes
-
-function Pipe.read()
-  return nil, 'Bad file descriptor', 9
-end
-
-local function quoted(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
-function io.popen(command, mode)
-  if type(command) ~= 'string' and type(command) ~= 'number' then
-    error("bad argument #1 to 'popen' (string expected, got " .. type(command) .. ')', 2)
-  end
-  command = tostring(command)
-  if mode == 'w' then
-    local pipe = setmetatable({ command = command, parts = {} }, Pipe)
-    waiting[pipe] = true
-    return pipe
-  elseif mode ~= nil and mode ~= 'r' then
-    error("bad argument #2 to 'popen' (invalid mode)", 2)
-  end
-  local status, output = hooks.shell('io.popen', command)
-  return popen('cat ' .. quoted(hooks.keep(output)) .. '; exit ' .. ('%d'):format(status))
-end
-
-function io.type(value)
-  if getmetatable(value) == Pipe then
-    return value.closed and 'closed file' or 'file'
-  end
-  return io_type(value)
-end
-
-function io.close(...)
-  if getmetatable((...)) == Pipe then
-    return (...):close()
-  end
-  return io_close(...)
+  return exit_of((hooks.execute(tostring(command))))
 end
 
 function os.exit()
@@ -131,11 +61,8 @@ function io.write(...)
   return file:write(...)
 end
 
---- Runs what waits for its pipe to be closed, and returns what was printed: the text, and where.
+--- Returns what was printed: the text, and where.
 local function settle()
-  for pipe in pairs(waiting) do
-    pipe:close()
-  end
   local text, first = '', place or ''
   if io_type(captured) == 'file' then -- the script may have closed it
     captured:flush()

@@ -60,9 +60,10 @@ class Runner:
 
     def write_stages(self, stage_in: str = "", stage_out: str = "", before: str = "") -> Path:
         """Write a script of these bodies; stage_in's begins on line 2 when ``before`` is empty."""
+        end = "end return 0 end\n"
         return self.write(
-            f"{before}function slurm_scrun_stage_in({PARAMETERS})\ndo {stage_in}\nend return 0 end\n"
-            f"function slurm_scrun_stage_out({OUT_PARAMETERS})\ndo {stage_out}\nend return 0 end\n"
+            f"{before}function slurm_scrun_stage_in({PARAMETERS})\ndo {stage_in}\n{end}"
+            f"function slurm_scrun_stage_out({OUT_PARAMETERS})\ndo {stage_out}\n{end}"
         )
 
     def __call__(self, *args: str, tool: str = "run") -> Done:

@@ -1,0 +1,180 @@
+"""A verb of the site on a host that does nothing: which primitives it calls, with what, in order.
+
+The module is the effective one, as the anchor would load it, and the anchor's own `Policy` runs it.
+Each primitive (luastd/meta/container.lua) is noted and answered as if all went well; stage_in of
+``create`` runs the site's script dry.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from scrun.anchor.lifecycle import Lifecycle
+from scrun.anchor.policy import Policy
+from scrun.errors import ScriptError, ScrunError
+from scrun.lua.search import SearchPath
+from scrun.oci.commands import resolve_command
+from scrun.oci.config import Config
+from scrun.oci.signals import parse_signal
+from scrun.oci.state import CREATED, CREATING, RUNNING, STOPPED, facts
+from scrun.workbench.run.events import Began, Document, Ended, Journal, Primitive
+from scrun.workbench.run.stages import Stages
+
+EXPECTED = {"create": CREATING, "start": CREATED, "kill": RUNNING, "delete": STOPPED}
+EXPECTED["state"] = RUNNING
+
+
+class WatchedPolicy(Policy):
+    """The anchor's policy state; what runs in it can be ended."""
+
+    def __init__(self, search: SearchPath) -> None:
+        super().__init__(search)
+        self.is_cancelled = False
+        self._runtime.watch(self._check)
+
+    def describe_strictly(self, members: dict[str, object]) -> object:
+        """Return what ``scrun.verbs.state`` makes of the state document; an error is raised."""
+        function: Any = self._function("state", "document")
+        results = self._runtime.call(function, members)
+        return self._runtime.to_python(results[0] if results else None, text=True)
+
+    def _check(self) -> tuple[str, str] | None:
+        return ("cancelled", "CANCELLED") if self.is_cancelled else None
+
+
+class VerbRun:
+    """One verb on one container."""
+
+    def __init__(self, stages: Stages, search: SearchPath, config: Config) -> None:
+        self.stages = stages
+        self.config = config
+        self.options = stages.options
+        self.journal: Journal = stages.script.host.journal
+        self.container = stages.container
+        self.policy = WatchedPolicy(search)
+        self._is_quiet = False  # nothing is noted
+        names = Lifecycle.primitives(Lifecycle.__new__(Lifecycle))
+        self.policy.offer({name: self._primitive(name) for name in names})
+
+    def run(self, verb: str) -> ScrunError | None:
+        """Run the verb's module; return its error.
+
+        Raises:
+            Stuck: it does not end.
+        """
+        failures: list[ScrunError | None] = []
+        self.container.status = self.options.status or EXPECTED[verb]
+
+        def cancel() -> None:
+            self.policy.is_cancelled = True
+            self.stages.script.cancel()
+
+        self.stages.guard(verb, lambda: failures.append(self._run(verb)), cancel)
+        return failures[0]
+
+    def _run(self, verb: str) -> ScrunError | None:
+        try:
+            self.policy.check([verb])
+        except ScriptError as err:
+            return err
+        if verb == "start":  # it goes by what create has left in its module
+            self._is_quiet = True
+            failure = self._call("create", self._request("create"))
+            self._is_quiet = False
+            if failure is not None:
+                return failure
+        request = self._request(verb)
+        shown = {name: value for name, value in request.items() if verb != "create"}
+        self.journal.add(Began(verb, [(name, str(value)) for name, value in shown.items()]))
+        start = monotonic()
+        failure = self._document() if verb == "state" else self._call(verb, request)
+        failure = self.stages.explain(failure)
+        ended = Ended(verb, monotonic() - start, returned="true")
+        if failure is not None:
+            ended.returned, ended.error, ended.code = None, str(failure), failure.code
+        self.journal.add(ended)
+        return failure
+
+    def _call(self, verb: str, request: dict[str, object]) -> ScriptError | None:
+        answers: list[tuple[bool, str, str]] = []
+        self.policy.run(verb, self.container.table(), request, lambda *how: answers.append(how))
+        ok, message, code = answers[0]
+        return None if ok else ScriptError(message, code=code)
+
+    def _request(self, verb: str) -> dict[str, object]:
+        """Return what the verb is called with."""
+        if verb == "create":
+            return {"environment": self.container.environment, "config": self.config.raw}
+        if verb == "kill":
+            signal = parse_signal(self.options.signal)[1]
+            return {"signal": signal, **({"all": True} if self.options.all else {})}
+        return {"force": True} if verb == "delete" and self.options.force else {}
+
+    def _document(self) -> ScriptError | None:
+        container = self.container
+        members = facts(
+            container_id=container.id,
+            status=container.status,
+            pid=os.getpid(),
+            bundle=container.submission_bundle,
+            annotations=container.annotations,
+            rootfs=container.submission_root_path,
+            created=container.created,
+            owner=container.user.name,
+        )
+        try:
+            document = self.policy.describe_strictly(members)
+        except ScriptError as err:
+            return err
+        self.journal.add(Document(document))
+        return None
+
+    # -- the primitives ----------------------------------------------------------------------
+
+    def _primitive(self, name: str) -> Callable[..., None]:
+        def call(resume: Callable[..., None], *arguments: object) -> None:
+            answer = getattr(self, f"_answer_{name}", _succeed)
+            results = answer(*arguments)
+            if not self._is_quiet:
+                self.journal.add(Primitive(name, list(arguments), list(results)))
+            resume(*results)
+
+        return call
+
+    def _answer_resolve_command(self) -> tuple[Any, ...]:
+        root, args = self.config.root_path, self.container.args
+        command = args[0] if args else "sh"
+        if os.path.isdir(root) and os.listdir(root):  # else there is nowhere to look it up
+            try:
+                command = resolve_command(self.config)
+            except ScrunError as err:
+                return None, str(err), err.code
+        self.container.args = [command, *args[1:]]
+        return (command,)
+
+    def _answer_load_script(self) -> tuple[Any, ...]:
+        return self._stage("load", "")
+
+    def _answer_stage_in(self) -> tuple[Any, ...]:
+        return self._stage("stage_in", "stage in: ")
+
+    def _answer_allocate(self, request: Any) -> tuple[Any, ...]:
+        self.container.request = dict(request)
+        return (self.stages.place.job_id,)
+
+    def _answer_check_step_options(self, _options: object) -> tuple[Any, ...]:
+        return (None,)
+
+    def _answer_slurm_version(self) -> tuple[Any, ...]:
+        return (self.options.slurm_version,)
+
+    def _stage(self, function: str, prefix: str) -> tuple[Any, ...]:
+        failure = None if self._is_quiet else self.stages.run(function)
+        return (True,) if failure is None else (None, f"{prefix}{failure}", failure.code)
+
+
+def _succeed(*_arguments: object) -> tuple[Any, ...]:
+    return (True,)
