@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from scrun.lua.engines import DIALECTS
 from scrun.workbench.check.files import (
@@ -108,25 +109,30 @@ def _apply_rules(script: Script) -> Iterator[Finding]:
 
 
 def _loaded_globals(script: Script) -> Iterator[str]:
-    """Yield the globals that the site's files make which a script loads by a literal name."""
+    """Yield the globals that the files make which a script loads by a literal name."""
     todo = _loads(script)
     seen: set[str] = set()
     while todo and len(seen) < MAX_LOADED:
         path = todo.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        try:
-            with open(path, "rb") as file:
-                data = file.read(MAX_BYTES)
-        except OSError:
-            continue
-        source = Source(data, path)
-        other = Script(
-            source, parse(source), script.options, "module", script.dialect, script.site_dir
-        )
-        yield from (use.name for use in other.scopes.writes)
-        todo += _loads(other)
+        if path not in seen:
+            seen.add(path)
+            names, loads = _read_loaded(path, script.dialect, script.site_dir)
+            yield from names
+            todo += loads
+
+
+@lru_cache(maxsize=256)
+def _read_loaded(
+    path: str, dialect: str, site_dir: str | None
+) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Return the globals that a file makes, and the files that it loads."""
+    try:
+        with open(path, "rb") as file:
+            source = Source(file.read(MAX_BYTES), path)
+    except OSError:
+        return frozenset(), ()
+    script = Script(source, parse(source), Options(), "module", dialect, site_dir)
+    return frozenset(use.name for use in script.scopes.writes), tuple(_loads(script))
 
 
 def _loads(script: Script) -> list[str]:

@@ -13,7 +13,7 @@ from scrun.workbench.check.parse import Tree
 from scrun.workbench.check.scope import Scopes
 from scrun.workbench.check.script import ScriptType
 
-MAX_BYTES = 8 << 20
+MAX_BYTES = 4 << 20
 """The longest file that is checked; Lua scripts of sites have some ten thousand."""
 
 STDIN = "-"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from types import ModuleType
 
+from scrun.workbench.check import silence
 from scrun.workbench.check.finding import Finding, Rule
 from scrun.workbench.check.kinds import Kinds
 from scrun.workbench.check.rules import (
@@ -23,44 +25,18 @@ from scrun.workbench.check.rules import (
     tables,
 )
 from scrun.workbench.check.script import Script
-from scrun.workbench.check.silence import RULE as UNKNOWN_RULE
 
 Family = Callable[[Script, Kinds], Iterable[Finding]]
 
-FAMILIES: tuple[Family, ...] = (
-    entries.check,
-    slurm_table.check,
-    slurm_calls.check,
-    globals_.check,
-    library.check,
-    formatting.check,
-    nils.check,
-    shell.check,
-    results.check,
-    conditions.check,
-    tables.check,
-    json_text.check,
-    modules.check,
-    syntax.check_escapes,
+MODULES: tuple[ModuleType, ...] = (
+    *(syntax, entries, slurm_table, slurm_calls, globals_, library, formatting, nils, shell),
+    *(results, conditions, tables, json_text, modules, silence),
 )
-RULES: dict[str, Rule] = {
-    rule.name: rule
-    for family in (
-        syntax,
-        entries,
-        slurm_table,
-        slurm_calls,
-        globals_,
-        library,
-        formatting,
-        nils,
-        shell,
-        results,
-        conditions,
-        tables,
-        json_text,
-        modules,
-    )
-    for rule in family.RULES
-}
-RULES[UNKNOWN_RULE.name] = UNKNOWN_RULE
+"""The families; the first sentence of each says what its rules are about."""
+
+FAMILIES: tuple[Family, ...] = (
+    *(syntax.check_escapes, entries.check, slurm_table.check, slurm_calls.check, globals_.check),
+    *(library.check, formatting.check, nils.check, shell.check, results.check),
+    *(conditions.check, tables.check, json_text.check, modules.check),
+)
+RULES: dict[str, Rule] = {rule.name: rule for module in MODULES for rule in module.RULES}

@@ -99,6 +99,8 @@ def resolve(root: n.Function) -> Scopes:
     """Return the scopes of a main chunk."""
     resolver = _Resolver(root)
     resolver.function(root)
+    for uses in (resolver.scopes.reads, resolver.scopes.writes):
+        uses.sort(key=lambda use: use.node.start)
     return resolver.scopes
 
 

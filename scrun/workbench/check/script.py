@@ -98,6 +98,11 @@ class Script:
         return "scrun" if self.script_type in own else self.script_type
 
     @cached_property
+    def slurm_names(self) -> set[str]:
+        """What it can use of ``slurm``, and Slurm's global functions."""
+        return self.catalog.known_names(self.slurm_type, self.options.slurm_version)
+
+    @cached_property
     def nodes(self) -> list[n.Node]:
         """All of the tree, in the order of the source."""
         return list(self.tree.root.walk())

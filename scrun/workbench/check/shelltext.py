@@ -54,6 +54,7 @@ class ShellTexts:
         self._script = script
         self._kinds = kinds
         self._open: set[object] = set()  # variables and functions being looked at
+        self._validated = self._find_validated()
 
     def pieces(self, node: n.Expression, *, is_command: bool = False) -> list[Piece]:
         """Return what an expression is made of.
@@ -81,11 +82,20 @@ class ShellTexts:
                 return [Piece(node=node, trust=_worst(left + right))]
         return [self._value(node, safe=self._kinds.is_number(node))]
 
-    def exposed(self, pieces: list[Piece]) -> list[Exposed]:
-        """Return the unsafe values that stand outside of single quotes."""
+    def exposed(self, pieces: list[Piece], *, is_command: bool = False) -> list[Exposed]:
+        """Return the unsafe values that stand outside of single quotes.
+
+        Args:
+            is_command: these are a whole command, so a value that begins it, with a space or
+                nothing behind, is a command itself and needs no quotes.
+        """
         found: list[Exposed] = []
         quotes = ""
-        for piece in pieces:
+        for at, piece in enumerate(pieces):
+            if is_command and at == 0 and piece.node is not None and piece.parameter is None:
+                behind = pieces[1] if len(pieces) > 1 else Piece(b" ")
+                if behind.node is None and behind.text[:1].isspace():
+                    continue
             if piece.node is None:
                 quotes = _follow(quotes, piece.text)
                 if b"<<" in piece.text and quotes == "":
@@ -119,7 +129,8 @@ class ShellTexts:
                 return [self._value(node, safe=safe)]
             if self._kinds.is_number(node):
                 return [self._value(node, safe=True)]
-            if self._is_validated(variable) or self._is_of_literals(variable):
+            by_name = variable.kind == "parameter" and variable.name in SAFE_NAMES
+            if by_name or variable in self._validated or self._is_of_literals(variable):
                 return [self._value(node, safe=True)]
             if variable.kind in ("parameter", "loop"):
                 own = variable if variable.kind == "parameter" and not variable.writes else None
@@ -142,18 +153,17 @@ class ShellTexts:
             return parts[0]
         return [piece if piece.node is None else replace(piece, node=node) for piece in parts[0]]
 
-    def _is_validated(self, variable: Variable) -> bool:
-        """Tell whether a parameter is a number by its name, or a pattern says what may be in it."""
-        if variable.kind == "parameter" and variable.name in SAFE_NAMES:
-            return True
+    def _find_validated(self) -> set[Variable]:
+        """Return the variables of which a pattern says what may be in them, from end to end."""
+        found: set[Variable] = set()
         for called in self._script.calls:
             if called.name in ("string.find", "string.match") and len(called.arguments) > 1:
                 pattern = n.strip(called.arguments[1])
                 text = pattern.text if isinstance(pattern, n.String) else ""
-                looked = self._script.scopes.variable(n.strip(called.arguments[0]))
-                if looked is variable and text.startswith("^") and text.endswith("$"):
-                    return True
-        return False
+                variable = self._script.scopes.variable(n.strip(called.arguments[0]))
+                if variable is not None and text.startswith("^") and text.endswith("$"):
+                    found.add(variable)
+        return found
 
     def _is_of_literals(self, variable: Variable) -> bool:
         """Tell whether a loop variable goes through the literal texts of a table."""

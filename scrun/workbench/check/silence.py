@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from scrun.workbench.check.finding import Finding, Rule
 from scrun.workbench.check.source import Comment, Source
 
-RULE = Rule(
+UNKNOWN = Rule(
     "unknown-rule",
     "warning",
     "A comment silences a rule that does not exist.",
     "scrun lua check --list-rules has their names",
     "print(1) -- scrun: ignore shel-quote",
 )
+RULES = (UNKNOWN,)
+
 ALL = "*"
 LUACHECK = {  # the first digits of a luacheck warning, and what it is here
     "11": ("undefined-global", "global-variable", "global-function", "dialect"),
@@ -63,7 +65,9 @@ class Silence:
         for comment, name in self.unknown:
             place = source.place(comment.start, comment.start + 2)
             message = f"no rule is called {name}"
-            yield Finding(source.path, place, RULE.name, RULE.severity, message, RULE.advice)
+            yield Finding(
+                source.path, place, UNKNOWN.name, UNKNOWN.severity, message, UNKNOWN.advice
+            )
 
 
 def read_comments(comments: Iterable[Comment], known: Iterable[str]) -> Silence:

@@ -49,7 +49,9 @@ class Source:
             end = len(data) if end < 0 else end
             data = b" " * end + data[end:]
         self.data = data
-        self.parsable = data if _is_utf8(data) else data.translate(_ASCII)
+        parsable = data if _is_utf8(data) else data.translate(_ASCII)
+        # The grammar does not know a line that goes on across \r\n. Offsets stay the same.
+        self.parsable = parsable.replace(b"\\\r\n", b"\\\n ")
         self._lines = [0]
         at = data.find(b"\n")
         while at >= 0:

@@ -45,14 +45,14 @@ LOADERS = ("dofile", "loadfile", "load", "loadstring", "setfenv")
 NO_STATUS = {"boolean", "table", "function", "nil"}
 
 
-def check(script: Script, _kinds: Kinds) -> Iterator[Finding]:
+def check(script: Script, kinds: Kinds) -> Iterator[Finding]:
     """Yield the faults of entry functions."""
     if script.script_type in ("module", "spec"):
         return
     yield from _find_missing(script)
     for entry, function in script.entries:
         yield from _check_parameters(script, entry, function)
-        yield from _check_returns(script, entry, function)
+        yield from _check_returns(script, kinds, entry, function)
 
 
 def _find_missing(script: Script) -> Iterator[Finding]:
@@ -92,13 +92,14 @@ def _check_parameters(script: Script, entry: Entry, function: n.Function) -> Ite
             yield script.finding(PARAMETERS, name, message)
 
 
-def _check_returns(script: Script, entry: Entry, function: n.Function) -> Iterator[Finding]:
+def _check_returns(
+    script: Script, kinds: Kinds, entry: Entry, function: n.Function
+) -> Iterator[Finding]:
     returns = flow.returns_of(function)
     if flow.runs_off(script, function.body):
         end = n.Nil(max(function.end - len("end"), function.start), function.end)
         message = f"{entry.name} can end here without a result"
         yield script.finding(NO_RETURN, end, message)
-    kinds = Kinds(script)
     for node in returns:
         if not node.values:
             yield script.finding(NO_RETURN, node, f"{entry.name} returns nothing here")

@@ -23,7 +23,7 @@ CONVERSION = Rule(
     "error",
     "string.format does not know a conversion.",
     "Common ones are %s, %d, %f, %g, %x; write %% for a percent sign",
-    "slurm.log_info('50 % y')",
+    "local text = ('%y'):format(1)",
 )
 NIL = Rule(
     "format-nil",
@@ -51,7 +51,8 @@ FLOAT = Rule(
     "note",
     "Slurm's own code passes numbers as floats: since Lua 5.3 they read 1000.0 in a text.",
     "Use %d, or math.floor before",
-    "local dir = '/run/user/' .. user_id",
+    "function slurm_scrun_stage_in(id, bundle, spool_dir, config_file, job_id, user_id)\n"
+    "  slurm.set_bundle_path('/run/user/' .. user_id)\n  return slurm.SUCCESS\nend",
 )
 RULES = (ARGUMENTS, CONVERSION, NIL, TYPE, LOG_FORMAT, FLOAT)
 

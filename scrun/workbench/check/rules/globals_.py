@@ -72,8 +72,7 @@ def _offered(script: Script) -> set[str]:
         names.discard("_ENV")
     else:
         names.add("_ENV")
-    known = script.catalog.known_names(script.slurm_type, script.options.slurm_version)
-    names |= {name for name in known if "." not in name}
+    names |= {name for name in script.slurm_names if "." not in name}
     if script.script_type == "spec":
         names |= SPEC_NAMES | set(script.catalog.entries)
     return names

@@ -32,7 +32,9 @@ def check(script: Script, kinds: Kinds) -> Iterator[Finding]:
         if isinstance(node, n.Index) and node.field is not None:
             name = script.name_of(node)
             library, _, member = (name or "").partition(".")
-            if library not in LIBRARIES or "." in member or library not in script.host.globals:
+            if library not in LIBRARIES or library not in script.host.globals:
+                continue
+            if not member or "." in member:
                 continue
             if name in own or member in script.host.members(library) or kinds.is_tested(node):
                 continue

@@ -45,7 +45,7 @@ def check(script: Script, kinds: Kinds) -> Iterator[Finding]:
         for name, command in commands:
             for text in _texts_of(script, command):
                 pieces = texts.pieces(text, is_command=True)
-                for one in texts.exposed(pieces):
+                for one in texts.exposed(pieces, is_command=True):
                     at = pieces.index(one.piece)
                     wrapper = _wrapper(script, texts, pieces, at)
                     if wrapper is not None:

@@ -29,14 +29,16 @@ FIELD = Rule(
     "warning",
     "A table of Slurm's has no such field; reading it gives nil.",
     "scrun lua doc lists the fields",
-    "-- job_submit.lua\nif job_desc.partiton == nil then return slurm.ERROR end",
+    "-- job_submit.lua\nfunction slurm_job_submit(job_desc)\n"
+    "  if job_desc.partiton == nil then return slurm.ERROR end\n  return slurm.SUCCESS\nend",
 )
 READ_ONLY = Rule(
     "read-only-field",
     "warning",
     "A field is set that Slurm does not take back.",
     "The change is lost",
-    "-- job_submit.lua\njob_desc.user_id = 0",
+    "-- job_submit.lua\nfunction slurm_job_submit(job_desc)\n"
+    "  job_desc.user_id = 0\n  return slurm.SUCCESS\nend",
 )
 RULES = (UNKNOWN, VERSION, FIELD, READ_ONLY)
 
@@ -77,8 +79,7 @@ def _keeps(value: object) -> bool:
 
 
 def _check_name(script: Script, kinds: Kinds, node: n.Index, name: str) -> Iterator[Finding]:
-    version = script.options.slurm_version
-    known = script.catalog.known_names(script.slurm_type, version)
+    known = script.slurm_names
     if name in known:
         return
     item = script.catalog.find(name)
