@@ -23,7 +23,7 @@ from scrun.workbench.check.finding import Finding
 from scrun.workbench.check.kinds import Kinds
 from scrun.workbench.check.modules import loaded_files
 from scrun.workbench.check.parse import parse
-from scrun.workbench.check.registry import FAMILIES, RULES
+from scrun.workbench.check.registry import FAMILIES, RULES, SPEC_FAMILIES
 from scrun.workbench.check.rules.syntax import PARSER, UNREADABLE, check_syntax
 from scrun.workbench.check.scope import resolve
 from scrun.workbench.check.script import Options, Script, ScriptType
@@ -104,7 +104,7 @@ def check_source(
 def _apply_rules(script: Script) -> Iterator[Finding]:
     script.found_globals = frozenset(_loaded_globals(script))
     kinds = Kinds(script)
-    for check in FAMILIES:
+    for check in SPEC_FAMILIES if script.script_type == "spec" else FAMILIES:
         yield from check(script, kinds)
 
 

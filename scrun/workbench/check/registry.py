@@ -39,4 +39,9 @@ FAMILIES: tuple[Family, ...] = (
     *(library.check, formatting.check, nils.check, shell.check, results.check),
     *(conditions.check, tables.check, json_text.check, modules.check),
 )
+SPEC_FAMILIES: tuple[Family, ...] = (
+    *(syntax.check_escapes, globals_.check, library.check, conditions.check, modules.check),
+)
+"""Those for specs, which do things wrongly on purpose."""
+
 RULES: dict[str, Rule] = {rule.name: rule for module in MODULES for rule in module.RULES}

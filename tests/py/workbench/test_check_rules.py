@@ -99,6 +99,13 @@ def test_nil_fields_of_job_submit() -> None:
     assert "nil-concat" not in rules(job_submit(tested), "job_submit.lua")
 
 
+def test_specs_may_do_things_wrongly() -> None:
+    """To see what happens; but their names have to be there."""
+    text = "it('x', function() slurm.allocator_command({}); slurm.log_inof('%d', nil) end)"
+    assert not rules(text, "x_spec.lua")
+    assert rules(text + " itt('y')", "x_spec.lua") == {"undefined-global"}
+
+
 def test_wrappers_of_commands_are_seen_through() -> None:
     """A function that runs its parameter is itself a way to the shell."""
     text = (
