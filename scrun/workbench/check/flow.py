@@ -39,10 +39,8 @@ def _goes_on(script: Script, node: n.Statement) -> bool:
             bodies = [*node.bodies, *([node.otherwise] if node.otherwise else [])]
             return node.otherwise is None or any(runs_off(script, body) for body in bodies)
         case n.While():
-            endless = (
-                isinstance(n.strip(node.condition), n.Boolean)
-                and script.text(n.strip(node.condition)) == "true"
-            )
+            condition = n.strip(node.condition)
+            endless = isinstance(condition, n.Boolean) and condition.value
             return not endless or _has_break(node.body)
         case n.Repeat():
             return runs_off(script, node.body) or _has_break(node.body)

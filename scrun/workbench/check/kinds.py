@@ -15,7 +15,7 @@ MAY_BE_NIL = {
     **{"tonumber": "the text may be no number", "string.match": "it may not match"},
     **{"string.find": "it may not be found", "rawget": "the field may be absent"},
 }
-NUMBERS = ("os.time", "os.clock", "os.difftime", "tonumber", "string.len", "string.byte", "#")
+NUMBERS = ("os.time", "os.clock", "os.difftime", "tonumber", "string.len", "string.byte")
 NUMBER_TYPES = ("integer", "number")
 ARITHMETIC = frozenset(("+", "-", "*", "/", "%", "^", "//", "&", "|", "~", "<<", ">>"))
 COMPARISONS = frozenset(("==", "~=", "<", ">", "<=", ">="))

@@ -27,16 +27,16 @@ ZERO = Rule(
 RULES = (JOB_ENV, ZERO)
 
 
-def check(script: Script, kinds: Kinds) -> Iterator[Finding]:
+def check(script: Script, _kinds: Kinds) -> Iterator[Finding]:
     """Yield the wrong first indices."""
     from_zero = _from_zero(script)
     for node in script.nodes:
         if isinstance(node, n.NumericFor):
-            yield from _check_loop(script, kinds, node, from_zero)
+            yield from _check_loop(script, node, from_zero)
         elif isinstance(node, n.Call):
             called = script.invocation(node)
             if called is not None and called.name == "ipairs" and len(called.arguments) == 1:
-                yield from _check_ipairs(script, kinds, called.arguments[0], from_zero)
+                yield from _check_ipairs(script, called.arguments[0], from_zero)
         elif isinstance(node, n.Index) and _is_zero(node.key) and _is_job_env(script, node.object):
             message = "job_env[0] is job_env[1] here, and the first entry in Slurm's own scrun"
             yield script.finding(JOB_ENV, node, message)
@@ -52,7 +52,7 @@ def _is_job_env(script: Script, node: n.Expression) -> bool:
 
 
 def _check_ipairs(
-    script: Script, kinds: Kinds, node: n.Expression, from_zero: set[tuple[object, ...]]
+    script: Script, node: n.Expression, from_zero: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
     if _is_job_env(script, node):
         message = "ipairs(job_env) misses the first variable in Slurm's own scrun"
@@ -63,7 +63,7 @@ def _check_ipairs(
 
 
 def _check_loop(
-    script: Script, kinds: Kinds, node: n.NumericFor, from_zero: set[tuple[object, ...]]
+    script: Script, node: n.NumericFor, from_zero: set[tuple[object, ...]]
 ) -> Iterator[Finding]:
     listed = _length_of(node.last)
     if not _is_zero(node.first) or listed is None:
