@@ -147,6 +147,9 @@ def read_options(version: str | None = None) -> Mapping[str, Option]:
         for line in file:
             if line.strip() and not line.startswith("#"):
                 option = Option(line.rstrip("\n"))
-                if option.is_known(version):
-                    options[option.name] = option
+                if not option.is_known(version):
+                    continue
+                if option.name in options:  # of no version: the newest that has changed it
+                    option.since = options[option.name].since
+                options[option.name] = option
     return options

@@ -151,6 +151,14 @@ def read_range(value: Any, bits: int, place: Place) -> Any:
     return number, number
 
 
+def _read_float(value: Any, _: int, place: Place) -> Any:
+    if isinstance(value, Mapping):
+        value = value.get("number", 0) if value.get("set") else 0
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise place.error("a number is expected")
+    return float(value)
+
+
 def _read_memory(value: Any, bits: int, place: Place) -> Any:
     number = read_number(value, bits, place)
     return ABSENT if number == (1 << bits) - 2 else number & (MEM_PER_CPU - 1)
@@ -225,6 +233,7 @@ def _read_owner(value: Any, bits: int, place: Place, find: Callable[[str], int])
 _READERS: Mapping[str, Callable[[Any, int, Place], Any]] = {
     "text": lambda value, _, place: read_text(value, place),
     "number": read_number,
+    "float": _read_float,
     "list": read_list,
     "environment": read_environment,
     "range": read_range,
