@@ -214,6 +214,15 @@ function M.keep(slurm, names)
   end
 end
 
+local function counted(...)
+  return select('#', ...), ...
+end
+
+--- Calls a function; its results come after their number: nothing is not nil.
+function M.call(f, ...)
+  return counted(f(...))
+end
+
 --- The fields that a script wrote into a table that nobody reads.
 function M.written(record)
   local names = {}

@@ -176,14 +176,15 @@ class PluginScript(SiteScript):
     # -- calls -------------------------------------------------------------------------------
 
     def run_function(self, name: str, *args: object) -> tuple[Any, ...]:
-        """Call a function of the script; return its results as they are in Lua.
+        """Call a function of the script; return its results, maybe none, as they are in Lua.
 
         Raises:
             ScriptError: it failed; code NOT_FOUND: it has no such function.
         """
         if not self._loaded:
             self.load()
-        return self._call(self._runtime.get(name), *args)
+        count, *results = self._call(self._plugin[b"call"], self._runtime.get(name), *args)
+        return tuple(results[:count])
 
     def has_function(self, name: str) -> bool:
         """Tell whether the script, once loaded, has a function of this name."""
