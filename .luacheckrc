@@ -47,5 +47,10 @@ files['**/*_spec.lua'] = SPEC
 files['examples'] = {
   std = 'max',
   read_globals = { 'slurm' },
-  globals = { 'slurm_scrun_stage_in', 'slurm_scrun_stage_out' },
+  globals = {
+    'slurm_scrun_stage_in',
+    'slurm_scrun_stage_out',
+    'slurm_job_submit',
+    'slurm_job_modify',
+  },
 }

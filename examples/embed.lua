@@ -1,5 +1,4 @@
 --- A small scrun.lua: the container runs from a copy of its bundle, and its changes come back.
-local json = require 'json'
 local host = require 'host'
 
 local function copy(source, target)
@@ -10,7 +9,7 @@ local function copy(source, target)
 end
 
 function slurm_scrun_stage_in(id, bundle, spool_dir, config_file, job_id, _, _, job_env)
-  local config = json.decode(assert(host.read_file(config_file)))
+  local config = assert(slurm.from_json(assert(host.read_file(config_file))))
   local source = config.root.path
   if source:sub(1, 1) ~= '/' then
     source = bundle .. '/' .. source
@@ -21,10 +20,10 @@ function slurm_scrun_stage_in(id, bundle, spool_dir, config_file, job_id, _, _, 
 
   config.root.path = staged .. '/rootfs'
   config.process.rlimits = nil
-  for _, entry in ipairs(job_env) do
+  for _, entry in pairs(job_env) do
     table.insert(config.process.env, entry)
   end
-  assert(host.write_file(staged .. '/config.json', json.encode(config)))
+  assert(host.write_file(staged .. '/config.json', slurm.to_json(config)))
   slurm.set_bundle_path(staged)
   slurm.set_root_path(staged .. '/rootfs')
   slurm.log_info('job %d: staged %s', job_id, id)
