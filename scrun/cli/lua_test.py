@@ -312,10 +312,13 @@ def _judge(results: Sequence[FileResult]) -> int:
 
 
 def _site() -> str | None:
-    """Return the site directory that was asked for; None: each spec finds its own."""
+    """Return the site directory that was asked for; None: each spec finds its own.
+
+    SLURM_CONF asks for nothing: where it is set, it is for every shell.
+    """
     search, _ = find_site()
     slurm_conf = click.get_current_context().find_root().params.get("slurm_conf")
-    asked = slurm_conf or os.environ.get("SCRUN_LUA_DIR") or os.environ.get("SLURM_CONF")
+    asked = slurm_conf or os.environ.get("SCRUN_LUA_DIR")
     return search.site_dir if asked else None
 
 

@@ -50,10 +50,11 @@ class Files:
 
     def make_directory(self, path: bytes) -> bytes:
         """Return the directory to make for ``path``; one that is there stays as it is."""
+        full = _normal(path)
         present = self.find(path)
-        if present == path and os.path.isdir(path):
+        if self._is_private(full) or (present == path and os.path.isdir(path)):
             return path
-        return self._directory + _normal(path)
+        return self._directory + full
 
     def remove(self, path: bytes) -> bool:
         """Remove a file or tree for the script; False: there is none."""

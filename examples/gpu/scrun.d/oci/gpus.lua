@@ -66,12 +66,14 @@ end
 local function read_specification(node)
   local options = { nodes = node and { node } or nil, stderr = 'apart' }
   local status, text, complaint = host.run_remote({ 'cat', M.specification }, options)
+  node = node or 'the node'
   if status ~= 0 then
-    return nil, ('GPUs of %s: %s'):format(node or 'the node', complaint or text), 'ENOENT'
+    slurm.log_error('%s: %s', node, complaint or text)
+    return nil, ('GPUs: %s has no %s that can be read'):format(node, M.specification), 'BAD_CONFIG'
   end
   local ok, read = pcall(json.decode, text)
   if not ok or type(read) ~= 'table' then
-    return nil, ('%s of %s is no JSON'):format(M.specification, node or 'the node'), 'BAD_CONFIG'
+    return nil, ('GPUs: %s of %s is no JSON'):format(M.specification, node), 'BAD_CONFIG'
   end
   return read
 end
@@ -138,7 +140,7 @@ function M.add(config, ctx)
     end
   end
   if next(missing) ~= nil then
-    local text = '%s has no device %s: write it anew'
+    local text = 'GPUs: %s has no device %s: write it anew'
     return nil, text:format(M.specification, (next(missing))), 'BAD_CONFIG'
   end
   apply(config, specification.containerEdits or {})
