@@ -27,30 +27,34 @@ from scrun.workbench.run.session import run as run_script
 HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
-HELP = """Run FUNCTION of FILE: of a site's script stage_in, stage_out, or by default both.
+HELP = """Run FUNCTION of FILE: of a site's script stage_in, stage_out, or both, the default.
 
 The script gets what it would get in a container. Its modules are looked for beside it, as in a
 site's directory. FILE may also be such a directory, or a module below its scrun.d: of stage/ it is
 the stager that is run, of verbs/ the verb.
 
 \b
---dry-run (the default): commands are shown and not run; they end with status 0 and no output, or
-as --answer has it. Files that the script writes go to a private directory, where it finds them
-again, and directories that its commands would have made are taken as made. Nothing of yours is
-changed. C modules (lfs, posix) are not held back.
---local: commands and files are real, on this machine. The script works on a copy of the bundle and
-its root filesystem, unless --in-place is given; other paths are the script's own affair.
---slurm: as --local, in a job of its own, or in one that you have (--job-id). The nodes see the
-copy of the bundle only when --work-dir is on a file system that they share.
---replay: commands are answered from a cassette that --record has written, files as in a dry run.
-Without --bundle the config.json is the cassette's as well.
+--dry-run  Commands are shown and not run (the default). They end with status
+           0 and no output, or as --answer has it. Files that the script
+           writes go to a private directory, where it finds them again;
+           directories that its commands would have made are taken as made.
+           Nothing of yours is changed. C modules (lfs, posix) are not held
+           back.
+--local    Commands and files are real, on this machine. The script works on
+           a copy of the bundle and its root filesystem, unless --in-place is
+           given; other paths are the script's own affair.
+--slurm    As --local, in a job of its own, or in one that you have
+           (--job-id). The nodes see the copy of the bundle only if --work-dir
+           is on a file system that they share.
+--replay   Commands are answered from a cassette that --record has written,
+           files as in a dry run. A command that is not the cassette's ends
+           the run. Without --bundle config.json is the cassette's as well.
 
 Without --bundle the bundle is a sample. What the script prints to standard output, which is the
 container's in a real run, is shown as such.
 
-\b
-FUNCTION may be a verb: create, start, state, kill, delete. The module that is in force runs, on a
-host that does nothing: what it would have done is shown, in order. In create the script runs dry.
+FUNCTION may be a verb: create, start, state, kill, delete. The module in force runs on a host that
+does nothing: what it would have done is shown, in order. In create the script runs dry.
 """
 
 

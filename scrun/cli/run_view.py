@@ -105,9 +105,12 @@ class View:
         write(f"root          {container.root_path}")
         if report.work_dir:
             write(f"kept          {report.work_dir}")
-        lines = report.user_sees() or ["nothing"]
-        for label, line in zip(["user sees", *[""] * len(lines)], lines, strict=False):
-            write(f"{label:13} {one_line(line)}")
+        for label, lines in (
+            ("podman shows", report.user_sees() or ["nothing of this"]),
+            ("podman logs", report.in_logs()),
+        ):
+            for line in lines:
+                write(f"{label:13} {one_line(line)}")
 
     def _command(self, event: Command) -> None:
         self._lines(WHERE[event.kind], event.text, "cyan")

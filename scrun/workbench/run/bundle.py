@@ -49,6 +49,8 @@ def open_bundle(path: str) -> Bundle:
         ConfigError: it has no config.json, or a broken one.
     """
     full = join_path(os.getcwd(), path)
+    if not os.path.isdir(full):
+        raise ConfigError(f"bundle {full} is not a directory")
     return Bundle(full, full)
 
 

@@ -58,7 +58,7 @@ class Places:
         self._names = dict(reversed(pairs))
         self._paths = {name: path for path, name in pairs}
         choice = b"|".join(re.escape(path) for path, _ in pairs)
-        self._found = re.compile(b"(?:" + choice + rb")(?![\w.-])") if pairs else None
+        self._found = re.compile(rb"(?<![\w.-])(?:" + choice + rb")(?![\w.-])") if pairs else None
         named = b"|".join(re.escape(name) for _, name in pairs)
         self._named = re.compile(named) if pairs else None
 

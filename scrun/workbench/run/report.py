@@ -96,10 +96,16 @@ class Report:
             journal.add(Wrote(path, size))
 
     def user_sees(self) -> list[str]:
-        """Return the lines that the user of an engine would see of this on stderr."""
-        lines = [f"scrun: {event.text}" for event in self.events if isinstance(event, Told)]
-        failure = self.engine_line()
-        return [*lines, failure] if failure else lines
+        """Return the lines that the user of ``podman run`` would see of this on stderr.
+
+        Not what the script tells the user before the container runs: nobody is attached then.
+        """
+        line = self.engine_line()
+        return [line] if line else []
+
+    def in_logs(self) -> list[str]:
+        """Return the lines on the stderr of ``create``, which ``podman logs`` shows."""
+        return [f"scrun: {event.text}" for event in self.events if isinstance(event, Told)]
 
     def engine_line(self) -> str | None:
         """Return the one line of the failure; None when there is none that an engine could meet."""
@@ -159,6 +165,7 @@ class Report:
                 "diff": self.diff,
             },
             "user_sees": self.user_sees(),
+            "in_logs": self.in_logs(),
             "notes": self.notes,
             "difference": difference,
             "error": error,

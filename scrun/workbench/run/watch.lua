@@ -244,8 +244,11 @@ function host.list_dir(path)
   local names = type(path) == 'string' and hooks.names(path)
   if names then
     return names
+  elseif type(path) ~= 'string' then
+    return list_dir(path)
   end
-  return list_dir(path)
+  local found = hooks.find(path)
+  return named(path, found, list_dir(found))
 end
 
 return settle, in_thread

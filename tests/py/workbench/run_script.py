@@ -67,10 +67,10 @@ class Runner:
         )
 
     def __call__(self, *args: str, tool: str = "run") -> Done:
-        """Run ``scrun lua run SCRIPT ARGS``, or another tool with ARGS alone."""
+        """Run ``scrun lua run SCRIPT ARGS``; with another tool, or run-file, ARGS alone."""
         self._capfd.readouterr()
         file = [str(self.script)] if tool == "run" else []
-        status = main(["lua", tool, *file, *args])
+        status = main(["lua", tool.removesuffix("-file"), *file, *args])
         out, err = self._capfd.readouterr()
         return Done(status, out, err)
 

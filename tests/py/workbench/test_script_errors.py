@@ -89,7 +89,7 @@ def test_a_mistake_in_a_function(runner: Runner, dialect: str, mistake: str) -> 
     assert done.status == 1
     assert line.startswith(f"scrun: {script}:{expected}"), line
     assert "[host]" not in line and ".py" not in line
-    told = next(line for line in done.out.splitlines() if line.startswith("user sees"))
+    told = next(line for line in done.out.splitlines() if line.startswith("podman shows"))
     assert f"create lua-run: stage in: {script}:{expected[:30]}" in told
 
 
@@ -253,4 +253,4 @@ def test_stage_out_fails(runner: Runner, dialect: str) -> None:
     script = runner.write_stages("", "error('lost')")
     done = runner("--lua", dialect)
     assert only_line(done.err) == f"scrun: {script}:5: lost"
-    assert f"user sees     scrun: stage out lua-run: {script}:5: lost" in done.out
+    assert f"podman shows  scrun: stage out lua-run: {script}:5: lost" in done.out
