@@ -27,8 +27,8 @@ from scrun.workbench.run.events import Command, Event, Journal, Logged, Told
 from scrun.workbench.run.files import Files
 from scrun.workbench.run.hosts import WatchedHost
 from scrun.workbench.run.job import Job, find_user, make_container
+from scrun.workbench.run.options import Options, Site
 from scrun.workbench.run.script import WatchedScript
-from scrun.workbench.run.session import Options
 
 ID = "lua-repl"
 SPOOL, SCRATCH, FILES = "spool", "scratch", "files"
@@ -83,7 +83,7 @@ def open_backend(
         job = Job(ID, nodes=os.uname().nodename, user=user.name, uid=user.uid, gid=user.gid)
         environment = {"SLURM_CONF": os.path.abspath(slurm_conf)} if slurm_conf else {}
         container = make_container(job, bundle.config, f"{directory}/{SPOOL}", user, environment)
-        options = Options(script="", backend=kind, container_id=ID, slurm_conf=slurm_conf)
+        options = Options(Site("", None), backend=kind, container_id=ID, slurm_conf=slurm_conf)
         attendant = Attendant(Loop())
         with attendant.signals():
             place = stack.enter_context(
