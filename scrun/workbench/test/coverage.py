@@ -70,8 +70,13 @@ def start(state: State, instructions: int) -> Callable[[], Hits]:
 
 
 def is_wanted(path: str, site: str | None) -> bool:
-    """Tell whether a file is of the site's or the project's code, and not of its specs."""
+    """Tell whether a file is of the site's or the project's code, and not of its specs.
+
+    A chunk that calls itself a file and is none, as the host's own do, is not.
+    """
     full = os.path.abspath(path)
+    if not os.path.isfile(full):
+        return False
     if full.endswith(SUFFIX) or full.startswith(f"{shipped_dir()}/test"):
         return False
     for root in (site, os.getcwd()):

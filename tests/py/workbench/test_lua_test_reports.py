@@ -135,6 +135,17 @@ def test_coverage(project: Project, dialect: str) -> None:
     assert row.endswith("  7-17")
 
 
+def test_coverage_of_a_site_script(project: Project) -> None:
+    """The script is in it, and nothing that is no file: its loading runs code of the host."""
+    stages = "function slurm_scrun_stage_in() return 0 end\n"
+    project.write("scrun.lua", stages + stages.replace("_in", "_out"))
+    project.write("a_spec.lua", "it('x', function() assert(scrun.load()) end)")
+    info = project.directory / "lcov.info"
+    assert project.run("--coverage", str(info)).status == 0
+    files = [line for line in info.read_text().splitlines() if line.startswith("SF:")]
+    assert files == [f"SF:{project.directory}/scrun.lua"]
+
+
 def test_coverage_is_added_up(project: Project) -> None:
     """Over files, dialects and what each process counted."""
     project.write(
