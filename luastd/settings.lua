@@ -36,6 +36,12 @@ return {
   --- Runtime of the local backend: a path or a name. nil: crun, else runc.
   local_runtime = nil,
 
+  --- How the node's OCI runtime runs a further process in a container (`exec`): a pattern like
+  --- those of oci.conf, which has none for it; shell, with `$process` (file with the process),
+  --- `$pid_file` and `$log` (for an error, as JSON). nil: RunTimeQuery of oci.conf, with `exec` in
+  --- place of `state`.
+  runtime_exec = nil,
+
   --- Name of the job when SCRUN_JOB_NAME gives none. %n: the container's id.
   job_name = 'scrun-%n',
 

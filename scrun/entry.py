@@ -73,6 +73,11 @@ def _dispatch(command: "Command") -> int:
         from scrun.anchor.create import run as create  # verbs after create do not load it
 
         return create(command)
+    if command.verb == "exec":
+        _ensure_dependencies()
+        from scrun.anchor.exec import run as execute  # nobody else needs it
+
+        return execute(command)
     from scrun.hot.client import run as ask  # create does not need it
 
     if ask(command):
@@ -121,7 +126,7 @@ def _report(command: "Command", failure: Exception) -> int:
         _configure_log(command)
     if isinstance(failure, (ScrunError, Refused, RootUnknown)):
         log.report(str(failure))
-        return 1
+        return failure.exit_status if isinstance(failure, ScrunError) else 1
     what = f"{command.verb} {command.operands[0]}"
     if isinstance(failure, OSError):
         path = failure.filename

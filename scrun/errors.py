@@ -14,6 +14,7 @@ class ScrunError(Exception):
     """A failure to report. ``str()`` is the message, and the hint as a second sentence."""
 
     default_code = "ERROR"
+    exit_status = 1
 
     def __init__(self, message: str, *, code: str | None = None, hint: str | None = None) -> None:
         super().__init__(message)

@@ -29,6 +29,7 @@ class Settings:
         self.dialect = self._text("dialect") or "5.4"
         self.stage = self._text("stage") or "shared"
         self.local_runtime = self._text("local_runtime")
+        self.runtime_exec = self._text("runtime_exec")
         self.lua_memory_bytes = int(self._number("lua_memory_bytes"))
         self.stage_timeout_s = self._number("stage_timeout_s")
         self.command_timeout_s = self._number("command_timeout_s")

@@ -10,6 +10,7 @@
 ---@field annotations table<string, string> of config.json
 ---@field args string[] the command; once it was found in the image, by its path there
 ---@field request? scrun.job.Request what the job was asked for with
+---@field rootless boolean the node's runtime runs as an ordinary user
 ---@field terminal boolean its process has a terminal
 ---@field step_name string of its step, which nobody else in the job has
 ---@field variables table<string, string> SCRUN_* variables of the step
@@ -50,6 +51,19 @@ function host.slurm_version() end
 ---@return string? errmsg
 ---@return string? code
 function host.stage_in() end
+
+---@return oci.Config config as it was submitted
+function host.config() end
+
+---@return string[] variables of the job and of ours, `NAME=value`
+function host.job_variables() end
+
+--- Tells how a further process is run in the container.
+---@param request { process: string, terminal: boolean } the process as JSON
+---@return true? ok
+---@return table launch for the caller of `exec`; with nil: errmsg
+---@return string? code
+function host.exec(request) end
 
 --- How large the container's terminal is now: 0, 0 without one, or while no engine has said.
 ---@return integer rows

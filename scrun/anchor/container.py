@@ -90,6 +90,11 @@ class Container:
         assert isinstance(job_id, int)
         return job_id
 
+    @property
+    def rootless(self) -> bool:
+        """Whether an ordinary user runs the container's runtime, here or on the node."""
+        return not self.user.privileged if self.backend == "local" else self.user.uid != 0
+
     def become(self, status: str) -> None:
         """Change the state as the spec allows, and publish it."""
         check_transition(self.id, self.status, status)
@@ -151,6 +156,7 @@ class Container:
             "args": self.args,
             "request": self.request,
             "terminal": self.terminal,
+            "rootless": self.rootless,
             "step_name": self.step_name,
             "variables": self.output_variables(),
         }

@@ -6,8 +6,8 @@ import os
 import sys
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_SEQPACKET, socketpair
 
-from scrun.errors import ConfigError, HostError, StateError, UsageError
-from scrun.host.directory import make_directory, take_lock
+from scrun.errors import ConfigError, StateError, UsageError
+from scrun.host.directory import make_directory, take_lock, write_pid_file
 from scrun.host.process import fork
 from scrun.hot.root import choose_root
 from scrun.hot.wire import loads
@@ -87,7 +87,7 @@ def _create(command: Command, config: Config, directory: str) -> int:
         _wait(ours, command.operands[0])
         pid_file = command.options.get("pid_file")
         if pid_file:
-            _write_pid_file(join_path(os.getcwd(), str(pid_file)), pid)
+            write_pid_file(join_path(os.getcwd(), str(pid_file)), pid)
     except BaseException:
         ours.close()  # a living anchor takes this as the end of the creation
         os.waitpid(pid, 0)
@@ -107,7 +107,7 @@ def _check_options(command: Command, config: Config) -> None:
         )
     if has_socket and not config.terminal:
         raise UsageError(f"--console-socket: {config.path} has no process.terminal")
-    count = int(command.options.get("preserve_fds") or 0)
+    count = int(str(command.options.get("preserve_fds") or 0))
     for fd in range(3, 3 + count):
         try:
             os.fstat(fd)
@@ -130,16 +130,6 @@ def _remove_remains(directory: str) -> None:
         from scrun.anchor.recover import recover  # rare
 
         recover(directory, remove=True)
-
-
-def _write_pid_file(path: str, pid: int) -> None:
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        fd = os.open(path, flags, 0o644)
-        os.write(fd, str(pid).encode())
-        os.close(fd)
-    except OSError as err:
-        raise HostError("write pid file", err, path=path) from err
 
 
 def _raise_interrupted(number: int, _frame: object) -> None:

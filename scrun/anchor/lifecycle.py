@@ -45,6 +45,7 @@ class Lifecycle:
     Attributes:
         exit_status: of the container, or 1 when it never came to be; None while there is more
             to come.
+        on_ended: called when the container's step has ended.
         on_asked: called when the job was asked for, and Slurm is to answer.
     """
 
@@ -65,6 +66,7 @@ class Lifecycle:
         self.staging = staging
         self.exit_status: int | None = None
         self.on_asked: Callable[[], None] = lambda: None
+        self.on_ended: Callable[[], None] = lambda: None
         self._step: Process | None = None
         self._stderr = -1  # the container's, while its step lives
         self.terminal: Terminal | None = None
@@ -83,6 +85,8 @@ class Lifecycle:
             "check_step_options": self._check_step_options,
             "slurm_version": self._slurm_version,
             "stage_in": self._stage_in,
+            "config": lambda resume: resume(self.config.raw),
+            "job_variables": self._job_variables,
             "console_size": self._console_size,
             "start_step": self._start_step,
             "signal": self._signal,
@@ -195,6 +199,10 @@ class Lifecycle:
 
     # The step.
 
+    def _job_variables(self, resume: Resume) -> None:
+        merged = self.container.output_variables() | self.backend.job_variables
+        resume(self.backend.allowed([f"{name}={value}" for name, value in merged.items()]))
+
     def _console_size(self, resume: Resume) -> None:
         resume(*(self.terminal.size() if self.terminal is not None else (0, 0)))
 
@@ -261,6 +269,7 @@ class Lifecycle:
 
     def _step_ended(self, status: int) -> None:
         assert self._step is not None
+        self.on_ended()
         self.backend.ended()
         if self._step.was_killed:  # the container may live on: nobody has told of its end
             log.error(f"{self.container.id}: what ran the container was killed")

@@ -10,6 +10,7 @@ from scrun import log
 from scrun.anchor.container import submitted
 from scrun.anchor.lifecycle import Lifecycle
 from scrun.anchor.policy import Policy
+from scrun.anchor.sessions import Sessions
 from scrun.anchor.stage_host import StageHost
 from scrun.anchor.staging import Staging
 from scrun.cluster.backend import choose_backend, cluster_name, locate_slurm_conf, make_backend
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from scrun.oci.config import Config
 
 SIGHUP, SIGINT, SIGTERM = 1, 2, 15
-VERBS = ("start", "kill", "delete")
+VERBS = ("start", "kill", "delete", "exec")
 
 
 def serve(command: Command, config: Config, directory: str, channel: socket) -> NoReturn:
@@ -44,7 +45,7 @@ def serve(command: Command, config: Config, directory: str, channel: socket) -> 
     try:
         os.setsid()
         log.configure_globals(command.globals)  # a verb does so only when it has to log
-        _close_inherited(channel.fileno(), int(command.options.get("preserve_fds") or 0))
+        _close_inherited(channel.fileno(), int(str(command.options.get("preserve_fds") or 0)))
         status = Anchor(command, config, directory, channel).run()
         _sweep(os.path.dirname(directory))
     except ScrunError as err:
@@ -106,10 +107,12 @@ class Anchor:
             oci_conf=oci_conf,
             user=(container.user.name, container.user.uid),
         )
-        preserved = int(command.options.get("preserve_fds") or 0)
+        preserved = int(str(command.options.get("preserve_fds") or 0))
         self.config = config
         self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
-        self.policy.offer(self.lifecycle.primitives())
+        self.sessions = Sessions(self.loop, container, backend, settings.runtime_exec)
+        self.lifecycle.on_ended = self.sessions.end
+        self.policy.offer(self.lifecycle.primitives() | {"exec": self.sessions.prepare})
         if search.has_overrides():  # a broken one is known before there is a job
             self.policy.check(("create", "state", *VERBS))
         self.lifecycle.on_asked = self._load_verbs
@@ -132,6 +135,7 @@ class Anchor:
         from scrun.anchor.server import Server
 
         self.server = Server(self.loop, container.directory, VERBS, self._serve_verb)
+        self.server.on_session = self.sessions.adopt
         self.loop.watch(self.channel.fileno(), self._creator_spoke)
         self.loop.watch_signals((SIGHUP, SIGINT, SIGTERM), lifecycle.interrupt)
         while lifecycle.exit_status is None or self.server.open_replies:

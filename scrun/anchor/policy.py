@@ -10,13 +10,15 @@ from scrun.settings import Settings
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
 
     from scrun.lua.runtime import Task
     from scrun.lua.search import SearchPath
 
     Resume = Callable[..., None]
     Primitive = Callable[..., None]  # called with resume first, then the Lua arguments
-    Done = Callable[[bool, str, str], None]  # ok, message, code
+    Done = Callable[[bool, Any, str], None]
+    """Whether the verb succeeded, then its value or the reason why not, and the reason's code."""
 
 # `require 'host'` in a policy: each primitive reads as a call and is a yield to the loop.
 HOST_MODULE = b"""
@@ -84,8 +86,8 @@ class Policy:
     def run(self, verb: str, container: Mapping[str, object], request: object, done: Done) -> None:
         """Call ``run`` of the verb's effective module; ``done`` hears how it ended.
 
-        Success is a true first result. An error in the script is logged with its traceback and
-        ends the verb with the script's file and line.
+        Success is a true first result; a second one is a value for the caller. An error in the
+        script is logged with its traceback and ends the verb with the script's file and line.
         """
         try:
             task = self._runtime.coroutine(self._function(verb), container, request)
@@ -111,8 +113,11 @@ class Policy:
             return
         plain = [self._runtime.to_python(value, text=True) for value in results]
         if ended:
-            ok, message, code = (*plain, None, None, None)[:3]
-            done(bool(ok), str(message or "the policy refused"), str(code or "ERROR"))
+            ok, told, code = (*plain, None, None, None)[:3]
+            if ok:
+                done(True, told, "")
+            else:
+                done(False, str(told or "the policy refused"), str(code or "ERROR"))
             return
         name, *arguments = plain
 

@@ -14,10 +14,11 @@ from scrun.oci.signals import parse_signal
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
+    from scrun.anchor.policy import Done
     from scrun.host.loop import Loop
 
-    Done = Callable[[bool, str, str], None]  # ok, message, code
     Serve = Callable[[str, dict[str, object], Done], None]  # verb, request, done
 
 MESSAGE_BYTES = 262144
@@ -28,10 +29,12 @@ class Server:
 
     Attributes:
         open_replies: how many callers still wait for an answer.
+        on_session: called with the connection of an ``exec`` that succeeded, and its value.
     """
 
     def __init__(self, loop: Loop, directory: str, verbs: Sequence[str], serve: Serve) -> None:
         self.open_replies = 0
+        self.on_session: Callable[[socket, Any], None] = lambda connection, _: connection.close()
         self._verbs = verbs
         self._loop = loop
         self._serve = serve
@@ -66,12 +69,17 @@ class Server:
             return
         except ScrunError as err:
             _reply(connection, False, str(err), err.code)
+            connection.close()
             return
         self.open_replies += 1
 
-        def done(ok: bool, reason: str, code: str) -> None:
+        def done(ok: bool, told: Any, code: str) -> None:
             self.open_replies -= 1
-            _reply(connection, ok, reason, code)
+            _reply(connection, ok, told, code)
+            if ok and verb == "exec":
+                self.on_session(connection, told)
+            else:
+                connection.close()
 
         self._serve(verb, request, done)
 
@@ -81,15 +89,16 @@ class Server:
             raise ValueError(verb)
         assert isinstance(options, dict) and isinstance(operands, list)
         request: dict[str, object] = dict(options)
+        if verb == "exec":
+            request |= {"args": operands, "process": message.get("process")}
         if verb == "kill":
             request["signal"] = parse_signal(operands[0] if operands else "TERM")[1]
         return request
 
 
-def _reply(connection: socket, ok: bool, message: str, code: str) -> None:
-    reply = {"ok": True} if ok else {"ok": False, "message": message, "code": code}
+def _reply(connection: socket, ok: bool, told: Any, code: str) -> None:
+    reply = {"ok": True, "value": told} if ok else {"ok": False, "message": told, "code": code}
     try:
         connection.send(dumps(reply))
     except OSError:
         log.debug("the caller of a verb did not wait for the answer")
-    connection.close()

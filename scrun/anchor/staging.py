@@ -160,9 +160,8 @@ class Staging:
 
     def _context(self) -> dict[str, object]:
         """Return what a stager knows beyond the manual's arguments (luastd/meta/stage.lua)."""
-        user, is_local = self._container.user, self._host.backend.name == "local"
         return {
-            "rootless": not user.privileged if is_local else user.uid != 0,
+            "rootless": self._container.rootless,
             "backend": self._host.backend.name,
             "nodes": self._node_names(),
             "annotations": self._container.annotations,

@@ -22,6 +22,7 @@ from scrun.hot.options import (
     FLAG,
     GLOBAL,
     HELP,
+    LIST,
     OPTIONAL,
     VERBS,
     VERSION,
@@ -149,6 +150,8 @@ def _build_option(option: Option) -> click.Option:
         settings["is_flag"] = True
     elif option.kind == COUNT:
         settings["count"] = True
+    elif option.kind == LIST:
+        settings.update(multiple=True, metavar=option.metavar)
     elif option.kind == VERSION:
         settings.update(is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
     else:
@@ -166,16 +169,25 @@ def _build_options(options: tuple[Option, ...]) -> list[click.Parameter]:
 def _build_verb(name: str, verb: Verb) -> click.Command:
     operands = verb.operands.split()
     arguments: list[click.Parameter] = [
-        click.Argument([word.strip("[]").lower()], required=not word.startswith("["), metavar=word)
+        click.Argument(
+            [word.strip("[].").lower()],
+            required=not word.startswith("["),
+            metavar=word,
+            nargs=-1 if word.endswith("...") else 1,
+            type=click.UNPROCESSED,
+        )
         for word in operands
     ]
 
     def callback(**values: Any) -> int:
-        given = [values.pop(word.strip("[]").lower()) for word in operands]
+        given: list[Any] = []
+        for word in operands:
+            value = values.pop(word.strip("[].").lower())
+            given += value if isinstance(value, tuple) else [value]
         options = {
-            key: value
+            key: list(value) if isinstance(value, tuple) else value
             for key, value in values.items()
-            if value not in (None, False) and not key.startswith("ignored_")
+            if value not in (None, False, ()) and not key.startswith("ignored_")
         }
         globals = click.get_current_context().find_root().params
         return run(
@@ -192,7 +204,7 @@ def _build_verb(name: str, verb: Verb) -> click.Command:
         callback=callback,
         params=[*arguments, *_build_options(verb.options)],
         help=verb.help,
-        context_settings=HELP_NAMES,
+        context_settings={**HELP_NAMES, "allow_interspersed_args": verb.most != 0},
     )
 
 

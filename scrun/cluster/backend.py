@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 
+    from scrun.cluster.control import TextAnswer
     from scrun.errors import ScrunError
     from scrun.host.loop import Loop
     from scrun.host.process import Process
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from scrun.settings import Settings
 
     Done = Callable[[ScrunError | None], None]
+    Prepared = Callable[[ScrunError | None, dict[str, Any]], None]
+    """Gets ``srun`` (program and first options; none: no srun), ``argv`` and ``environment``."""
 
     class Backend(Protocol):
         """One container's job.
@@ -63,6 +66,19 @@ if TYPE_CHECKING:
 
         def signal(self, number: int, done: Done) -> None:
             """Deliver a signal to the container's process."""
+
+        def prepare_exec(
+            self, directory: str, *, terminal: bool, pattern: str | None, done: Prepared
+        ) -> None:
+            """Tell how a process is run in the container; it comes in `exec_steps.PROCESS`.
+
+            Args:
+                directory: of the process, on the node.
+                pattern: the setting ``runtime_exec``.
+            """
+
+        def ask(self, command: str, answer: TextAnswer) -> None:
+            """Run a line of shell on the container's node."""
 
         def ended(self) -> None:
             """Hear that the step has ended: what is still to be delivered is void."""

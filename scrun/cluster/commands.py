@@ -6,27 +6,27 @@ Sources: salloc(1), srun(1), scancel(1), squeue(1), oci.conf(5).
 from __future__ import annotations
 
 import os
-from _stat import S_ISSOCK
 
 from scrun import log
 from scrun.cluster.environment import of_job, without_defaults
 from scrun.cluster.holder import Holder, read_messages
-from scrun.errors import ScrunError
-from scrun.host.process import Process, kill_group, spawn, spawn_quietly
+from scrun.cluster.step import spawn_step, worth_telling
+from scrun.errors import ClusterError, ScrunError
+from scrun.host.process import Process, kill_group, spawn_quietly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from scrun.cluster.backend import Done
+    from scrun.cluster.backend import Done, Prepared
+    from scrun.cluster.control import TextAnswer
     from scrun.cluster.step_signals import StepSignals
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
 LONGEST_WAIT_S = 10.0  # between two questions whether a job is over
-STDERR_PATH = "/proc/self/fd/3"
 
 
 class CommandsBackend:
@@ -221,34 +221,24 @@ class CommandsBackend:
             user=self._user,
             cancel=self._cancel_until_over,
         )
-        environment = self._commands_environment() | dict(variables)
-        command = [*self._srun(), "--quiet"]
-        if terminal is None and not _can_reopen(
-            2
-        ):  # then srun has no other place to speak, and is to be silent
-            command += ["--quiet", *argv]
-            log.debug(f"{self._container_id}: run {' '.join(command)}")
-            return spawn(command, environment)
-        # srun's own words ("task 0: Exited with exit code 7") are not the container's stderr; with
-        # a terminal nothing else is on its stderr.
-        if terminal is None:
-            command += [f"--error={STDERR_PATH}", "--open-mode=append"]
-        command += argv
-        log.debug(f"{self._container_id}: run {' '.join(command)}")
+        if terminal is not None:
+            self._signals.fit_terminal()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         messages = os.open(self._step_log, flags, 0o600)
         try:
-            if terminal is None:
-                return spawn(command, environment, stdio=(0, 1, messages), extra=(2,))
-            self._signals.fit_terminal()
-            return spawn(command, environment, stdio=(0, 1, messages), terminal=terminal)
+            return spawn_step(
+                self._srun(),
+                argv,
+                self._commands_environment() | dict(variables),
+                messages=messages,
+                terminal=terminal,
+            )
         finally:
             os.close(messages)
 
     def step_messages(self) -> list[str]:
         """See `Backend.step_messages`: what srun said, but for the status that we hand on."""
-        lines = read_messages(self._step_log).splitlines()
-        return [line for line in lines if line.strip() and not _is_task_status(line)]
+        return worth_telling(read_messages(self._step_log))
 
     def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:
         """See `Backend.remote_argv`."""
@@ -277,6 +267,48 @@ class CommandsBackend:
         assert self._signals is not None, "policy signals what it has started"
         self._signals.send(number, done)
 
+    def prepare_exec(
+        self, directory: str, *, terminal: bool, pattern: str | None, done: Prepared
+    ) -> None:
+        """See `Backend.prepare_exec`: an overlapping step, in which the node's runtime is asked."""
+        from scrun.cluster.exec_steps import exec_argv  # many containers never need it
+        from scrun.cluster.runtime_commands import exec_pattern, node_command
+
+        signals = self._signals
+        assert signals is not None, "policy looks whether the container runs"
+
+        def found(step_id: str | None) -> None:
+            if step_id is None:
+                done(ClusterError("its step is over", code="NOT_RUNNING"), {})
+                return
+            try:
+                query = self._oci_conf.runtime_query if self._oci_conf else None
+                command = node_command(
+                    exec_pattern(query, pattern),
+                    job_id=self.job_id,
+                    step_id=int(step_id),
+                    user=self._user,
+                    bundle=signals.bundle,
+                )
+            except ScrunError as err:
+                done(err, {})
+                return
+            options = ["--jobid", str(self.job_id), "--overlap", "--no-kill", "--nodes=1"]
+            options += ["--ntasks=1", "--job-name", "scrun-exec", *(["--pty"] if terminal else [])]
+            launch = {
+                "srun": self._srun(),
+                "argv": [*options, "--", *exec_argv(command, directory)],
+                "environment": self._commands_environment(),
+            }
+            done(None, launch)
+
+        signals.find_step(found)
+
+    def ask(self, command: str, answer: TextAnswer) -> None:
+        """See `Backend.ask`: in the control step."""
+        assert self._signals is not None, "policy looks whether the container runs"
+        self._signals.ask(command, answer)
+
     def ended(self) -> None:
         """See `Backend.ended`."""
         if self._signals is not None:
@@ -287,14 +319,3 @@ def _is_listed(target: str, text: str) -> bool:
     """Tell whether squeue's lines have a target that has not come to its end."""
     lines = [line.split() for line in text.splitlines()]
     return any(words[:1] == [target] and words[1:] != ["COMPLETING"] for words in lines)
-
-
-def _can_reopen(fd: int) -> bool:
-    """Tell whether a descriptor can be opened again by its path: no socket, no stranger's file."""
-    return not S_ISSOCK(os.fstat(fd).st_mode) and os.access(f"/proc/self/fd/{fd}", os.W_OK)
-
-
-def _is_task_status(line: str) -> bool:
-    """Tell whether srun speaks of a task's end: ``srun: error: n1: task 0: Exited with ...``."""
-    words = line.split(" ")
-    return words[:2] == ["srun:", "error:"] and words[3:4] in (["task"], ["tasks"])

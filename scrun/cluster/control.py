@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from scrun.host.loop import Loop
 
     Answer = Callable[[int], None]  # the exit status of the command; -1: the step has ended
+    TextAnswer = Callable[[int, bytes], None]  # and what it wrote to stdout
 
-# A line is a command; the answer is a line with its exit status.
+# A line is a command; the answer is a line with its exit status. With a "+" before it, its output
+# comes first, each line with a "+" before it.
 #   deliver N  has the runtime send a signal, again while it is still making the container: 5 s
 #   learn      keeps the number of the container's process and when it began (proc_pid_stat(5),
 #              field 22)
@@ -60,7 +62,10 @@ fit() {
 }
 pid=
 while read -r line; do
-  eval "$line" </dev/null >/dev/null 2>&1
+  case $line in
+    +*) { eval "${line#+}" </dev/null 2>/dev/null; echo "$?"; } | sed 's/^/+/' ;;
+    *) eval "$line" </dev/null >/dev/null 2>&1 ;;
+  esac
   echo $?
 done
 """
@@ -77,7 +82,8 @@ class ControlStep:
         self._loop = loop
         self._argv = argv
         self._environment = environment
-        self._waiting: list[Answer] = []
+        self._waiting: list[TextAnswer] = []
+        self._text: list[bytes] = []
         self._feed = -1
         self._reader = -1
         self._collected = b""
@@ -105,7 +111,7 @@ class ControlStep:
             for fd in (feed_end, reader_end, null):
                 os.close(fd)
         self._feed, self._reader = feed, reader
-        self._collected = b""
+        self._collected, self._text = b"", []
         self._has_learnt = False
         self._loop.watch(reader, self._readable)
         self._loop.when_ended(process, lambda _: None)  # the end of its output tells
@@ -132,6 +138,18 @@ class ControlStep:
         """Have the container's terminal get the size of its step's, once it is there."""
         self._run(f"{definitions}; fit", answer)
 
+    def ask(self, definitions: str, command: str, answer: TextAnswer) -> None:
+        """Run a command that changes nothing in the shell; ``answer`` gets its output as well."""
+
+        def answered(status: int, text: bytes) -> None:
+            output, _, last = text.removesuffix(b"\n").rpartition(b"\n")
+            answer(int(last) if status == 0 and last.isdigit() else status or 1, output)
+
+        # The definitions apart: what they define outlives the command.
+        if definitions:
+            self._run(definitions, lambda _: None)
+        self._send(f"+{command}", answered)
+
     def close(self) -> None:
         """Let the shell end."""
         if self._feed >= 0:
@@ -139,12 +157,15 @@ class ControlStep:
             self._feed = -1
 
     def _run(self, line: str, answer: Answer) -> None:
+        self._send(line, lambda status, _: answer(status))
+
+    def _send(self, line: str, answer: TextAnswer) -> None:
         if "\n" in line:
             log.error("control step: a path with a line break cannot be sent to the node")
-            answer(1)
+            answer(1, b"")
             return
         if self._feed < 0:
-            answer(-1)  # it has ended meanwhile
+            answer(-1, b"")  # it has ended meanwhile
             return
         self._waiting.append(answer)
         log.debug(f"control step: {line}")
@@ -160,8 +181,11 @@ class ControlStep:
             return
         *lines, self._collected = (self._collected + part).split(b"\n")
         for line in lines:
-            if self._waiting:
-                self._waiting.pop(0)(int(line) if line.isdigit() else 1)
+            if line.startswith(b"+"):
+                self._text.append(line[1:])
+            elif self._waiting:
+                text, self._text = b"\n".join(self._text), []
+                self._waiting.pop(0)(int(line) if line.isdigit() else 1, text)
 
     def _lose(self) -> None:
         self._loop.forget(self._reader)
@@ -169,4 +193,4 @@ class ControlStep:
         self.close()
         waiting, self._waiting = self._waiting, []
         for answer in waiting:
-            answer(-1)
+            answer(-1, b"")

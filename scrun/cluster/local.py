@@ -15,14 +15,15 @@ from scrun.cluster.runtime_commands import with_signal
 from scrun.errors import ClusterError, ConfigError, ScrunError
 from scrun.host.directory import write_file
 from scrun.host.process import Process, find_program, identify, spawn, spawn_quietly
-from scrun.oci.patterns import PatternValues, expand_command
+from scrun.oci.patterns import PatternValues, expand_command, quote_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from scrun.cluster.backend import Done
+    from scrun.cluster.backend import Done, Prepared
+    from scrun.cluster.control import ControlStep, TextAnswer
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
@@ -90,6 +91,7 @@ class LocalBackend:
         # The same ID may be in use under another --root, and a runtime's cgroup has its name.
         self._runtime_id = f"{container_id[:200]}.{os.getpid()}"
         self._bundle = ""
+        self._control: ControlStep | None = None
         self._started = False
         self._over = False
 
@@ -137,9 +139,50 @@ class LocalBackend:
         """See `Backend.signal`; tries again while the runtime is still making the container."""
         self._deliver(number, done, RETRIES)
 
+    def prepare_exec(
+        self, directory: str, *, terminal: bool, pattern: str | None, done: Prepared
+    ) -> None:
+        """See `Backend.prepare_exec`: no srun."""
+        from scrun.cluster.exec_steps import exec_argv  # many containers never need it
+        from scrun.cluster.runtime_commands import exec_pattern
+
+        try:
+            if self._runtime and not pattern:
+                words = [quote_word(word) for word in self._runtime]
+                command = exec_pattern(
+                    " ".join([*words, "state", quote_word(self._runtime_id)]), None
+                )
+            else:
+                query = self._oci_conf.runtime_query if self._oci_conf else None
+                command = self._expand(exec_pattern(query, pattern))
+        except ScrunError as err:
+            done(err, {})
+            return
+        argv = exec_argv(command, directory)
+        environment = self._commands_environment({})
+        done(None, {"srun": [], "argv": argv, "environment": environment})
+
+    def ask(self, command: str, answer: TextAnswer) -> None:
+        """See `Backend.ask`: in a shell beside us."""
+        if self._over:
+            answer(-1, b"")
+            return
+        if self._control is None:
+            from scrun.cluster.control import ControlStep  # many containers never need it
+
+            self._control = ControlStep(self._loop, [], self._environment)
+        try:
+            self._control.start()
+        except ScrunError as err:
+            answer(1, str(err).encode())
+            return
+        self._control.ask("", command, answer)
+
     def ended(self) -> None:
         """See `Backend.ended`."""
         self._over = True
+        if self._control is not None:
+            self._control.close()
 
     def settle(self, done: Callable[[], None]) -> None:
         """See `Backend.settle`: the runtime removes the container, its process first."""

@@ -6,6 +6,7 @@ every step. Source: oci.conf(5), "OCI Pattern"; srun(1), OUTPUT ENVIRONMENT VARI
 
 from __future__ import annotations
 
+from scrun.errors import ConfigError
 from scrun.oci.patterns import PatternValues, expand_command
 from scrun.oci.signals import NUMBERS
 
@@ -32,6 +33,32 @@ def node_command(
         step_id=step_id,
     )
     return expand_command(pattern, values).replace(NODE_MARK, NODE_VARIABLE)
+
+
+def exec_pattern(query: str | None, wanted: str | None) -> str:
+    """Return the pattern that runs another process in a container.
+
+    It is shell, and finds ``$process`` (a file with the process, config.md "Process"),
+    ``$pid_file`` and ``$log`` (a file for the runtime's own complaint, as JSON).
+
+    Args:
+        query: RunTimeQuery of oci.conf; its verb gives way to ours.
+        wanted: the setting ``runtime_exec``, which goes before.
+
+    Raises:
+        ConfigError: neither tells how.
+    """
+    if wanted:
+        return wanted
+    before, verb, after = f" {query or ''} ".partition(" state ")
+    if not verb:
+        raise ConfigError(
+            'oci.conf: RunTimeQuery has no word "state", so nobody knows how to run a process '
+            "in a container",
+            hint="set runtime_exec in scrun.d/settings.lua",
+        )
+    options = '--log "$log" --log-format json exec --process "$process" --pid-file "$pid_file"'
+    return f"{before.strip()} {options} {after.strip()}"
 
 
 def with_signal(pattern: str, signal: str) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from scrun.cluster.backend import Done
+    from scrun.cluster.control import TextAnswer
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
@@ -37,6 +38,7 @@ class StepSignals:
             that is true.
 
     Attributes:
+        bundle: as the nodes see it.
         step_id: such as ``0``; None while it is not known.
     """
 
@@ -57,7 +59,7 @@ class StepSignals:
         self._loop = loop
         self._name = name
         self._job_id = job_id
-        self._bundle = bundle
+        self.bundle = bundle
         self._environment = environment
         self._oci_conf = oci_conf
         self._user = user
@@ -115,6 +117,30 @@ class StepSignals:
             except ScrunError as err:
                 log.debug(f"{self._name}: {err}")
             self._control.deliver(definitions(), number, answered)
+
+        if self.step_id is not None:
+            found()
+        else:
+            self._waiting_for_step.append(found)
+            self._look_for_step()
+
+    def ask(self, command: str, answer: TextAnswer) -> None:
+        """Run a line of shell on the container's node; ``answer`` gets its status and output.
+
+        -1 when the container has ended. Functions that it finds: ``state``.
+        """
+        if self._over:
+            answer(-1, b"")
+            return
+        try:
+            definitions = self._definitions()
+            self._control.start()
+        except ScrunError as err:
+            answer(1, str(err).encode())
+            return
+
+        def found() -> None:
+            self._control.ask(definitions(), command, answer)
 
         if self.step_id is not None:
             found()
@@ -216,7 +242,7 @@ class StepSignals:
             job_id=self._job_id,
             step_id=int(self.step_id),
             user=self._user,
-            bundle=self._bundle,
+            bundle=self.bundle,
         )
 
     def _look_for_step(self) -> None:

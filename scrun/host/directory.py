@@ -54,6 +54,17 @@ def _check_root(root: str) -> None:
         )
 
 
+def write_pid_file(path: str, pid: int) -> None:
+    """Write a process number for an engine; HostError when it cannot be."""
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        fd = os.open(path, flags, 0o644)
+        os.write(fd, str(pid).encode())
+        os.close(fd)
+    except OSError as err:
+        raise HostError("write pid file", err, path=path) from err
+
+
 def write_file(path: str, data: bytes) -> None:
     """Replace ``path`` atomically by a file of mode 0600 that holds all of ``data``.
 

@@ -60,6 +60,7 @@ def spawn(
     stdio: tuple[int, int, int] = (0, 1, 2),
     extra: Sequence[int] = (),
     terminal: str | None = None,
+    group: bool = True,
 ) -> Process:
     """Start ``argv`` in a process group of its own, with ``stdio`` and ``extra`` as descriptors.
 
@@ -72,6 +73,7 @@ def spawn(
         terminal: path of a terminal that takes the place of this process's stdio (of what
             ``stdio`` has no other for), and is that of a session of its own: so the program hears
             of its size (SIGWINCH).
+        group: False leaves it in our own process group, for one that reads our terminal.
 
     Raises:
         ScrunError: the program is not there or cannot be run.
@@ -85,7 +87,7 @@ def spawn(
     # Out of the way first: a target may be the source of another.
     moved = [fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for fd in extra]
     actions: list[Any] = []
-    place: dict[str, Any] = {"setpgroup": 0}
+    place: dict[str, Any] = {"setpgroup": 0} if group else {}
     if terminal is not None:  # opened by the leader of a session, it becomes that session's
         actions.append((os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0))
         stdio = (0, 0, stdio[2] if stdio[2] > 2 else 0)

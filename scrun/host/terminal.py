@@ -12,6 +12,21 @@ from scrun.errors import HostError
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
+class Settings:
+    """How a terminal of somebody else's is set; `restore` makes it so again."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._attributes = termios.tcgetattr(fd)
+
+    def restore(self) -> None:
+        """Set it as it was, once what was written to it is out."""
+        try:
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._attributes)
+        except termios.error:
+            return  # it is gone
+
+
 class Terminal:
     """A new pseudoterminal.
 

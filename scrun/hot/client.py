@@ -48,7 +48,7 @@ def run(command: "Command") -> bool:
         raise Refused(f'container "{name}" does not exist', "NOT_FOUND") from None
     if command.verb == "state":
         return _print_state(directory)
-    if _exists("released", directory):
+    if has_ended(directory):
         _answer_for_ended(command, root, directory)
         return True
     return _ask(command, directory)
@@ -93,6 +93,11 @@ def read_file(name: str, directory: int) -> bytes:
     finally:
         posix.close(file)
     return b"".join(parts)
+
+
+def has_ended(directory: int) -> bool:
+    """Tell whether nothing but the directory is left of a container."""
+    return _exists("released", directory)
 
 
 def has_stopped(document: bytes) -> bool:
@@ -155,7 +160,7 @@ def _ask(command: "Command", directory: int) -> bool:
         "options": command.options,
         "operands": command.operands[1:],
     }
-    connection = _connect(directory)
+    connection = connect(directory)
     if connection is None:
         return False
     try:
@@ -175,8 +180,12 @@ def _ask(command: "Command", directory: int) -> bool:
     return True
 
 
-def _connect(directory: int) -> "socket | None":
-    """Return a connection to the anchor, None when it is dead or is going."""
+def connect(directory: int) -> "socket | None":
+    """Return a connection to the anchor, None when it is dead or is going.
+
+    Raises:
+        Refused: it does not answer, or is somebody else's.
+    """
     # Not for state, nor for delete after the end.
     from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET, socket
 

@@ -4,14 +4,15 @@ Sources: scrun(1), crun(1), runc(8). An option with no key is accepted and ignor
 people pass it, and it has no meaning for a container that runs in a job.
 """
 
-FLAG, VALUE, OPTIONAL, COUNT, HELP, VERSION = range(6)
+FLAG, VALUE, OPTIONAL, COUNT, HELP, VERSION, LIST = range(7)
 
 
 class Option:
     """One option.
 
     key: under which the value is stored; "" when the option is accepted and ignored.
-    kind: FLAG (True), VALUE (str), OPTIONAL (a decimal number or none: ""), COUNT (int).
+    kind: FLAG (True), VALUE (str), OPTIONAL (a decimal number or none: ""), COUNT (int), LIST (of
+        str: may be given again).
     """
 
     __slots__ = ("help", "key", "kind", "metavar", "names")
@@ -27,7 +28,10 @@ class Option:
 
 
 class Verb:
-    """One verb: its options, and its operands as (least, most)."""
+    """One verb: its options, and its operands.
+
+    most: how many operands there may be; 0: the rest of the line is a command, options and all.
+    """
 
     __slots__ = ("help", "most", "operands", "options")
 
@@ -58,6 +62,16 @@ GLOBAL = (
     Option("", "--log-level", VALUE, metavar="LEVEL"),
 )
 
+_CONSOLE_SOCKET = Option(
+    "console_socket",
+    "--console-socket",
+    VALUE,
+    "AF_UNIX socket that receives the master of the terminal.",
+    "PATH",
+)
+_PRESERVE_FDS = Option(
+    "preserve_fds", "--preserve-fds", OPTIONAL, "Hand descriptors 3 to 3+N-1 on.", "N"
+)
 _REGEX = Option("regex", "-r --regex", FLAG, "ID is a regular expression: every match.")
 
 VERBS = {
@@ -66,21 +80,9 @@ VERBS = {
         (
             Option("bundle", "-b --bundle", VALUE, "Bundle directory (default: here).", "DIR"),
             Option("config", "-f --config", VALUE, "Instead of BUNDLE/config.json.", "FILE"),
-            Option(
-                "console_socket",
-                "--console-socket",
-                VALUE,
-                "AF_UNIX socket that receives the master of the container's terminal.",
-                "PATH",
-            ),
+            _CONSOLE_SOCKET,
             Option("pid_file", "--pid-file", VALUE, "Write the anchor's process ID here.", "PATH"),
-            Option(
-                "preserve_fds",
-                "--preserve-fds",
-                OPTIONAL,
-                "Hand descriptors 3 to 3+N-1 on to the container.",
-                "N",
-            ),
+            _PRESERVE_FDS,
             Option("", "--no-pivot", FLAG),
             Option("", "--no-new-keyring", FLAG),
             Option("", "--no-subreaper", FLAG),
@@ -97,6 +99,30 @@ VERBS = {
     "delete": Verb(
         "Release all that the stopped container holds.",
         (Option("force", "-f --force", FLAG, "Kill it if it still runs."), _REGEX),
+    ),
+    "exec": Verb(
+        "Run another process in a running container.",
+        (
+            Option("process", "-p --process", VALUE, "File with the process, as JSON.", "FILE"),
+            Option("tty", "-t --tty", FLAG, "Give it a terminal."),
+            Option("detach", "-d --detach", FLAG, "Return as soon as it runs."),
+            _CONSOLE_SOCKET,
+            Option("pid_file", "--pid-file", VALUE, "Write the session's process ID here.", "PATH"),
+            Option("cwd", "--cwd", VALUE, "Working directory in the container.", "DIR"),
+            Option("env", "-e --env", LIST, "NAME=VALUE for its environment.", "NAME=VALUE"),
+            Option("user", "-u --user", VALUE, "UID[:GID] inside the container.", "USER"),
+            Option("cap", "-c --cap", LIST, "Add a capability.", "CAP"),
+            Option("no_new_privs", "--no-new-privs", FLAG, "Set no_new_privs."),
+            Option("", "--preserve-fds", OPTIONAL, metavar="N"),
+            Option("", "--apparmor", VALUE, metavar="PROFILE"),
+            Option("", "--process-label", VALUE, metavar="LABEL"),
+            Option("", "-g --additional-gids", VALUE, metavar="GID"),
+            Option("", "--cgroup", VALUE, metavar="PATH"),
+            Option("", "--ignore-paused", FLAG),
+            Option("", "--no-subreaper", FLAG),
+        ),
+        "ID [COMMAND]...",
+        0,
     ),
 }
 

@@ -4,11 +4,21 @@ The grammar: ``[GLOBAL OPTIONS] VERB [OPTIONS] ID [OPERANDS]``, ``--name value``
 ``-nvalue``, flags together (``-vv``), ``--`` ends the options. Options may follow the operands.
 """
 
-from scrun.hot.options import COUNT, FLAG, GLOBAL, OPTIONAL, VALUE, VERBS, Option, find_option
+from scrun.hot.options import (
+    COUNT,
+    FLAG,
+    GLOBAL,
+    LIST,
+    OPTIONAL,
+    VALUE,
+    VERBS,
+    Option,
+    find_option,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Value = str | int | bool
+    Value = str | int | bool | list[str]
 
 _TRUE = ("true", "1", "yes")
 _FALSE = ("false", "0", "no")
@@ -21,7 +31,7 @@ class Command:
         verb: its name.
         globals: root, slurm_conf, log, log_format (str), debug (True), verbose (int), if given.
         options: of the verb, by key (see `scrun.hot.options`), if given: flags True, others str;
-            preserve_fds is "" when it came without a number.
+            preserve_fds is "" when it came without a number; of LIST options a list.
         operands: at least the container ID.
         ignored: spellings of the options that were accepted and have no effect.
     """
@@ -62,16 +72,16 @@ def parse(argv: list[str]) -> "Command | None":
     operands: list[str] = []
     while words:
         word = words[-1]
-        if word == "--":
+        if word == "--" and not (operands and verb.most == 0):
             words.pop()
             operands += words[::-1]
             break
-        if word.startswith("-") and word != "-":
+        if word.startswith("-") and word != "-" and not (operands and verb.most == 0):
             if not take_option(words, verb.options, options, ignored):
                 return None
         else:
             operands.append(words.pop())
-    if not 1 <= len(operands) <= verb.most:
+    if not 1 <= len(operands) <= (verb.most or len(operands)):
         return None
     return Command(name, globals, options, operands, ignored)
 
@@ -102,12 +112,16 @@ def take_option(
         return False
     value: Value
     kind = option.kind
-    if kind == VALUE:
+    if kind in (VALUE, LIST):
         if given is None:
             if not words:
                 return False
             given = words.pop()
         value = given
+        if kind == LIST:
+            earlier = values.get(option.key, [])
+            assert isinstance(earlier, list)
+            value = [*earlier, given]
     elif kind == OPTIONAL:
         # A number is the value only if a word follows it: the last word is the container ID.
         if given is None and len(words) > 1 and words[-1].isdecimal():
@@ -125,7 +139,9 @@ def take_option(
             else:
                 words.append("-" + given)  # -vv: the rest is looked at next
         if kind == COUNT:
-            value = int(values.get(option.key, 0)) + value
+            count = values.get(option.key, 0)
+            assert isinstance(count, int)
+            value = count + value
     else:
         return False
     if option.key:

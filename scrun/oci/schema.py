@@ -41,6 +41,16 @@ def find_fault(raw: Any) -> str | None:
     return None
 
 
+def find_process_fault(raw: Any) -> str | None:
+    """Tell what is wrong with a decoded ``process`` of its own, or None."""
+    try:
+        _expect(raw, dict, "top level")
+        _check_process(raw)
+    except _Fault as fault:
+        return str(fault)
+    return None
+
+
 def _check(raw: Any) -> None:
     _expect(raw, dict, "top level")
     _check_version(_member(raw, "ociVersion", str, "", needed=True))

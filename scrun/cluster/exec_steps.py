@@ -1,0 +1,129 @@
+"""Further processes in a running container: what starts one on its node, and how it fares there.
+
+A process has a directory on the node while it is: ``process`` (what is to run, config.md,
+"Process"), ``pid`` (written by the runtime once it runs), or ``failed`` (the runtime's complaint,
+until it was read). Source: crun-exec(1), runc-exec(8).
+"""
+
+from __future__ import annotations
+
+from scrun.errors import ClusterError
+from scrun.oci.patterns import quote_word
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scrun.cluster.backend import Done
+    from scrun.cluster.control import TextAnswer
+    from scrun.host.loop import Loop
+
+    Ask = Callable[[str, TextAnswer], None]
+    Outcome = Callable[[ClusterError | None], None]
+
+PROCESS = "SCRUN_EXEC_PROCESS"  # a variable, not an argument: others may read those
+NOT_STARTED = 254  # status of the script when the process has never run
+SCRIPT = """
+d=$1 process=$1/process pid_file=$1/pid log=$1/log
+(umask 077 && mkdir "$d" && printf %s "$SCRUN_EXEC_PROCESS" >"$process") || exit 126
+unset SCRUN_EXEC_PROCESS
+runtime_exec
+status=$?
+if [ -s "$pid_file" ]; then
+  rm -rf "$d"
+  exit "$status"
+fi
+mv "$log" "$d/failed" 2>/dev/null || : >"$d/failed"
+i=0
+while [ -d "$d" ] && [ $i -lt 100 ]; do
+  i=$((i + 1))
+  sleep 0.05
+done
+rm -rf "$d"
+exit 254
+"""
+POLL_S = 0.02
+PATIENCE_S = 30.0  # for the node to tell what became of a process
+
+
+def exec_argv(command: str, directory: str) -> list[str]:
+    """Return what runs a process on the node.
+
+    Args:
+        command: shell that has the runtime run it, see `exec_pattern`.
+    """
+    script = f"runtime_exec() {{ {command}; }}{SCRIPT}"
+    return ["/bin/sh", "-c", script, "scrun-exec", directory]
+
+
+def watch_start(loop: Loop, ask: Ask, directory: str, outcome: Outcome) -> Callable[[], None]:
+    """Call ``outcome`` once: None when the process runs, else why it does not.
+
+    Returns: a function that gives the watch up.
+    """
+    place = quote_word(directory)
+    look = (
+        f"if [ -s {place}/pid ]; then echo started; "
+        f"elif [ -e {place}/failed ]; then echo failed; cat {place}/failed; rm -rf {place}; fi"
+    )
+    waiting = True
+
+    def give_up() -> None:
+        nonlocal waiting
+        waiting = False
+        timer.cancel()
+
+    def answered(_status: int, text: bytes) -> None:
+        if not waiting:
+            return
+        told, _, rest = text.partition(b"\n")
+        if told == b"started":
+            give_up()
+            outcome(None)
+        elif told == b"failed":
+            give_up()
+            outcome(ClusterError(_complaint(rest), code="EXEC_FAILED"))
+        else:
+            loop.call_later(POLL_S, again)
+
+    def again() -> None:
+        if waiting:
+            ask(look, answered)
+
+    def late() -> None:
+        give_up()
+        outcome(None)  # nobody can tell; its end will
+
+    timer = loop.call_later(PATIENCE_S, late)
+    again()
+    return give_up
+
+
+def send_signal(ask: Ask, directory: str, number: int, done: Done) -> None:
+    """Send a signal to the process, which may be just beginning: runc writes its number late."""
+
+    def answered(status: int, _: bytes) -> None:
+        error = ClusterError(f"signal {number}: the process is gone", code="NOT_DELIVERED")
+        done(error if status else None)
+
+    place = quote_word(directory)
+    patience = f"while [ -d {place} ] && [ ! -s {place}/pid ] && [ $i -lt 100 ]"
+    wait = f"i=0; {patience}; do i=$((i+1)); sleep 0.05; done"
+    ask(f'{wait}; kill -{number} "$(cat {place}/pid)"', answered)
+
+
+def _complaint(text: bytes) -> str:
+    """Return the last error of a runtime's log, which is JSON, or as good as that."""
+    from scrun.oci.jsontext import JSONSyntaxError, loads  # for a failure only
+
+    for line in reversed(text.splitlines()):
+        try:
+            entry = loads(line)
+        except (JSONSyntaxError, UnicodeDecodeError):
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("msg"), str):
+            message = str(entry["msg"])
+            if "is not executable" in message:  # crun's words; engines look for these
+                message += ": permission denied"
+            return message
+    return text.decode("utf-8", "replace").strip() or "the runtime did not run it"
