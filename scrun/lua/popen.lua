@@ -1,8 +1,9 @@
 --- `io.popen` for the Lua versions that lupa builds without it. The command runs to its end before
 --- it is read, or when it is closed if it is written to; `run` is the host's.
--- luacheck: globals io
+-- luacheck: globals io os
+-- And `os.execute`, which tells waitpid's status there (768 for `exit 3`), as POSIX has it.
 local run = ...
-local io, type, tostring, error, select = io, type, tostring, error, select
+local io, os, type, tostring, error, select = io, os, type, tostring, error, select
 local io_type, io_close = io.type, io.close
 local old = _VERSION == 'Lua 5.1' -- where close tells nothing of the status
 
@@ -93,6 +94,21 @@ function io.popen(command, mode)
     pipe.status = status
   end
   return setmetatable(pipe, Pipe)
+end
+
+if not old then -- whose status is waitpid's everywhere
+  local execute = os.execute
+  function os.execute(...)
+    local ok, how, status = execute(...)
+    if how == 'exit' and status ~= 0 then
+      local signal = status % 128
+      if signal ~= 0 then
+        return nil, 'signal', signal
+      end
+      return nil, 'exit', math.floor(status / 256)
+    end
+    return ok, how, status
+  end
 end
 
 function io.type(value)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scrun import log
-from scrun.lua import host_files, slurm_api
+from scrun.lua import host_files, popen, slurm_api
 from scrun.lua.local_host import LocalHost
 from scrun.lua.runtime import Interrupted, Runtime
 from scrun.lua.search import SearchPath
@@ -91,6 +91,7 @@ def make_state(host: StageHost, search: SearchPath, dialect: str, memory_bytes: 
         runtime = Runtime(dialect, memory_bytes=memory_bytes, search=search)
         slurm_api.install(runtime, host, guard)
         host_files.install(runtime, host, guard, {})
+        popen.install(runtime)
         return runtime
 
     return make

@@ -1,4 +1,4 @@
-"""``io.popen`` of a site's script, in every dialect."""
+"""``io.popen`` and ``os.execute`` of a site's script, in every dialect."""
 
 from __future__ import annotations
 
@@ -46,3 +46,30 @@ def test_popen_reads_writes_and_tells_the_status(tmp_path: Path, dialect: str) -
         *("x y", "false", "false"),
     ]
     assert written.read_text() == "a1\n"
+
+
+EXECUTE = """
+local function show(...)
+  return table.concat({ tostring((...)), tostring((select(2, ...))), tostring((select(3, ...))) }, ' ')
+end
+RESULT = {
+  show(os.execute 'exit 3'), show(os.execute 'true'), show(os.execute 'kill -9 $$'),
+  show(os.execute()),
+}
+function slurm_scrun_stage_in() end
+function slurm_scrun_stage_out() end
+"""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_execute_tells_the_status(tmp_path: Path, dialect: str) -> None:
+    """As Lua has it on POSIX: from 5.2 on the exit code, before that waitpid's status."""
+    path = tmp_path / "scrun.lua"
+    path.write_text(EXECUTE)
+    script = SiteScript(LocalHost(), script=str(path), dialect=dialect)
+    script.load()
+    result = script._runtime.to_python(script._runtime.get("RESULT"))
+    if dialect in ("5.1", "luajit"):
+        assert result == ["768 nil nil", "0 nil nil", "9 nil nil", "1 nil nil"]
+    else:
+        assert result == ["nil exit 3", "true exit 0", "nil signal 9", "true nil nil"]
