@@ -23,18 +23,17 @@ NEXT = {
     "job_submit": (
         ("scrun lua check --type job_submit job_submit.lua", "finds mistakes"),
         ("scrun lua test", "runs the spec"),
-        (
-            "scrun lua run job_submit.lua slurm_job_submit --job job.json --uid 1000",
-            "shows what it does to a job",
-        ),
+        ("scrun lua run job_submit.lua slurm_job_submit", "shows what it does to a job"),
     ),
     "cli_filter": (
         ("scrun lua check --type cli_filter cli_filter.lua", "finds mistakes"),
         ("scrun lua test", "runs the spec"),
+        ("scrun lua run cli_filter.lua slurm_cli_pre_submit", "shows what it does to options"),
     ),
     "burst_buffer": (
         ("scrun lua check --type burst_buffer burst_buffer.lua", "finds mistakes"),
         ("scrun lua test", "runs the spec"),
+        ("scrun lua run burst_buffer.lua slurm_bb_get_status", "runs one of its functions"),
     ),
 }
 LAST = ("scrun lua doc", "tells what there is")
