@@ -23,6 +23,7 @@ def web(podman: Podman) -> Iterator[str]:
     podman("rm", "-f", "-t", "0", "web", check=True)
 
 
+@pytest.mark.engine_command("podman", "exec")
 def test_output_status_and_environment(podman: Podman, web: str) -> None:
     done = podman(
         "exec", "-e", "A=b", web, "sh", "-c", "echo $A; test $SLURM_JOB_ID; echo e >&2; exit 9"
@@ -30,12 +31,14 @@ def test_output_status_and_environment(podman: Podman, web: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (9, b"b\n", b"e\n")
 
 
+@pytest.mark.engine_command("podman", "exec")
 def test_input(podman: Podman, web: str) -> None:
     data = os.urandom(2 << 20)
     done = podman("exec", "-i", web, "sha256sum", input=data)
     assert done.stdout.split()[0].decode() == hashlib.sha256(data).hexdigest()
 
 
+@pytest.mark.engine_command("podman", "exec")
 def test_detached(podman: Podman, web: str) -> None:
     podman("exec", "-d", web, "sh", "-c", "sleep 0.5; echo done >/tmp/mark", check=True)
     deadline = time.monotonic() + 20
@@ -58,6 +61,7 @@ def test_a_command_that_cannot_run(
     assert done.returncode == status and reason in done.stderr
 
 
+@pytest.mark.engine_command("podman", "exec -it")
 def test_at_a_terminal(podman: Podman, web: str) -> None:
     """Type, resize, Ctrl-C, exit code."""
     with at_a_terminal(podman, "exec", "-it", web, *SHELL) as child:
@@ -79,6 +83,7 @@ def test_many_at_once(podman: Podman, web: str) -> None:
     assert [call.wait(60) for call in calls] == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.engine_command("podman", "healthcheck run")
 def test_healthcheck(podman: Podman) -> None:
     """podman runs it by exec."""
     podman.run_detached(

@@ -97,6 +97,7 @@ def test_a_second_start_finds_what_the_first_left(staged_podman: Podman) -> None
     staged_podman.text("rm", "web")
 
 
+@pytest.mark.engine_command("podman", "cp")
 def test_files_copied_in_are_the_processs(staged_podman: Podman, tmp_path: Path) -> None:
     """``podman cp`` before the start and after the end meet the same root."""
     cluster = staged_podman.cluster
@@ -114,6 +115,7 @@ def test_files_copied_in_are_the_processs(staged_podman: Podman, tmp_path: Path)
     staged_podman.text("rm", "web")
 
 
+@pytest.mark.engine_command("podman", "run --volume")
 def test_a_volume_can_be_read(staged_podman: Podman) -> None:
     """What ``-v`` names is in the container; a script may copy it, as the manual's does."""
     path = "/home/alice/volume/file"

@@ -13,6 +13,11 @@ from tests.py.engines.podman import IMAGE, STUBBORN, TRAPS, Podman, only_line
 pytestmark = pytest.mark.slurm
 
 
+@pytest.mark.engine_command("podman", "ps")
+@pytest.mark.engine_command("podman", "wait")
+@pytest.mark.engine_command("podman", "stop")
+@pytest.mark.engine_command("podman", "inspect")
+@pytest.mark.engine_command("podman", "rm")
 def test_a_detached_container_is_seen_until_it_is_removed(podman: Podman) -> None:
     """ps, inspect, logs and wait tell of a container that runs, and of one that has ended."""
     container_id = podman.run_detached(TRAPS, "--name", "web")
@@ -41,6 +46,7 @@ def test_the_pid_is_our_anchor(podman: Podman) -> None:
     podman.text("rm", "-f", "web")
 
 
+@pytest.mark.engine_command("podman", "logs")
 def test_logs_can_be_followed_to_the_end(podman: Podman) -> None:
     """``logs -f`` shows what is written later, and ends with the container."""
     podman.run_detached(TRAPS, "--name", "web")
@@ -54,6 +60,7 @@ def test_logs_can_be_followed_to_the_end(podman: Podman) -> None:
     podman.text("rm", "web")
 
 
+@pytest.mark.engine_command("podman", "kill")
 def test_a_signal_reaches_the_process_itself(podman: Podman) -> None:
     """USR1 runs the trap, and the process goes on: it can be sent again."""
     podman.run_detached(TRAPS, "--name", "web")
@@ -65,6 +72,7 @@ def test_a_signal_reaches_the_process_itself(podman: Podman) -> None:
     podman.text("rm", "-f", "web")
 
 
+@pytest.mark.engine_command("podman", "kill")
 def test_kill_without_a_name_of_a_signal_is_kill(podman: Podman) -> None:
     """No trap runs, and the status is that of SIGKILL."""
     podman.run_detached(TRAPS, "--name", "web")
@@ -75,6 +83,7 @@ def test_kill_without_a_name_of_a_signal_is_kill(podman: Podman) -> None:
     podman.text("rm", "web")
 
 
+@pytest.mark.engine_command("podman", "stop")
 def test_a_process_that_ignores_term_is_killed_after_the_timeout(podman: Podman) -> None:
     """``stop`` sends KILL when the time is over; podman says so, and so does the status."""
     podman.run_detached(STUBBORN, "--name", "web")
@@ -86,6 +95,7 @@ def test_a_process_that_ignores_term_is_killed_after_the_timeout(podman: Podman)
     podman.text("rm", "web")
 
 
+@pytest.mark.engine_command("podman", "start")
 def test_a_stopped_container_starts_again_in_a_new_job(podman: Podman) -> None:
     """The same container, another job; both are accounted for."""
     script = "echo $SLURM_JOB_ID; exit 3"
@@ -99,6 +109,7 @@ def test_a_stopped_container_starts_again_in_a_new_job(podman: Podman) -> None:
     podman.text("rm", "web")
 
 
+@pytest.mark.engine_command("podman", "restart")
 def test_restart_stops_and_starts(podman: Podman) -> None:
     """The first process gets its TERM, the second one runs in another job."""
     container_id = podman.run_detached(TRAPS, "--name", "web")
@@ -112,6 +123,7 @@ def test_restart_stops_and_starts(podman: Podman) -> None:
     podman.text("rm", "-f", "web")
 
 
+@pytest.mark.engine_command("podman", "rm")
 def test_rm_by_force_ends_what_runs(podman: Podman) -> None:
     """A running container is stopped and removed, its job ended; the second time is an error."""
     container_id = podman.run_detached(STUBBORN, "--name", "web")
@@ -122,6 +134,8 @@ def test_rm_by_force_ends_what_runs(podman: Podman) -> None:
     assert podman("rm", "web").returncode == 1
 
 
+@pytest.mark.engine_command("podman", "create")
+@pytest.mark.engine_command("podman", "start")
 def test_create_runs_nothing_and_start_does(podman: Podman) -> None:
     """``podman init`` is the runtime's create: there is a job, and no process before start."""
     script = "echo ran > /root/ran; echo out; exit 6"
@@ -148,6 +162,7 @@ def test_a_created_container_can_be_removed_unstarted(podman: Podman) -> None:
     assert podman.cluster.completed_job(job_id)["JobState"] in ("FAILED", "CANCELLED")
 
 
+@pytest.mark.engine_command("podman", "attach")
 def test_attach_joins_a_running_container(podman: Podman) -> None:
     """Input and output go through; podman 5.4 ends the output with a line of its own."""
     script = "read word; echo got $word; exit 4"
@@ -158,6 +173,7 @@ def test_attach_joins_a_running_container(podman: Podman) -> None:
     podman.text("rm", "web")
 
 
+@pytest.mark.engine_command("podman", "start")
 def test_a_created_container_starts_in_the_foreground(podman: Podman) -> None:
     """``start --attach --interactive`` is what ``run -i`` is: streams and status are podman's."""
     script = "read word; echo got $word; echo error >&2; exit 4"

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slurm
 @pytest.mark.parametrize(
     ("status", "job_state"), [(0, "COMPLETED"), (7, "FAILED"), (255, "FAILED")]
 )
+@pytest.mark.engine_command("podman", "run")
 def test_a_command_runs_in_a_job_and_its_status_comes_back(
     podman: Podman, status: int, job_state: str
 ) -> None:
@@ -75,6 +76,9 @@ def test_arguments_arrive_as_they_are(podman: Podman) -> None:
     assert done.stdout.decode() == "".join(f"[{word}]" for word in words)
 
 
+@pytest.mark.engine_command("podman", "run --workdir")
+@pytest.mark.engine_command("podman", "run --user")
+@pytest.mark.engine_command("podman", "run --env")
 def test_the_process_gets_directory_user_and_environment(podman: Podman) -> None:
     """-w, -u and -e are the container's; what the caller has in his environment is not."""
     script = "pwd; id -u; echo $GIVEN; echo ${LOGNAME-unset}"

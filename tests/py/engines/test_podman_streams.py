@@ -17,6 +17,7 @@ BIG = 50 * MEGABYTE
 EVERY_BYTE = bytes(range(256)) * 8
 
 
+@pytest.mark.engine_command("podman", "run -i")
 def test_fifty_megabytes_go_in_and_out(podman: Podman) -> None:
     """Nothing is lost, added or changed on either way."""
     data = os.urandom(MEGABYTE) * 50

@@ -52,6 +52,7 @@ def expect_size(child: Any, size: str) -> None:
         child.expect_exact(PROMPT)
 
 
+@pytest.mark.engine_command("podman", "run -it")
 def test_run_it(podman: Podman) -> None:
     """Type, resize, Ctrl-C, Ctrl-Z, exit 3."""
     with at_a_terminal(podman, "run", "--rm", "-it", IMAGE, *SHELL) as child:
@@ -77,6 +78,7 @@ def test_run_it(podman: Podman) -> None:
         assert end_of(child) == 3
 
 
+@pytest.mark.engine_command("podman", "attach")
 def test_detach_and_attach(podman: Podman) -> None:
     """The detach keys leave the container running; attach finds the same shell."""
     with at_a_terminal(podman, "run", "-it", "--name", "web", IMAGE, *SHELL) as child:
@@ -112,6 +114,7 @@ def test_detached_with_a_terminal(podman: Podman) -> None:
     podman("rm", "web", check=True)
 
 
+@pytest.mark.engine_command("podman", "run -it")
 def test_vi_redraws_at_a_new_size(podman: Podman) -> None:
     """A program that fills the screen follows it."""
     script = "i=0; while [ $i -lt 200 ]; do echo line$i; i=$((i+1)); done >/tmp/f; vi /tmp/f"
