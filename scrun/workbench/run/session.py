@@ -155,6 +155,8 @@ class Session:
                 report.read_config(files)
             if failure is not None:
                 report.fail(function, failure, stages.place.host)
+                if function == "stage_in" and stages.script.is_stager:
+                    stages.clean_up()
                 break
 
     def _run_verb(self, stages: Stages, report: Report, files: Files | None) -> None:

@@ -61,6 +61,13 @@ class Stages:
         self.guard(function, lambda: failures.append(self.run(function)))
         return failures[0]
 
+    def clean_up(self) -> None:
+        """Let a stager remove what a stage_in that failed has made, as in a container."""
+        reason, self.attendant.reason = self.attendant.reason, None
+        self.script.clear_cancel()
+        self.attend("stage_out")
+        self.attendant.reason = reason
+
     def guard(
         self,
         function: str,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from scrun.workbench.run.nodes import expand_nodes
 from tests.py.workbench.run_script import Runner
 
 DATA = Path(__file__).parents[2] / "data"
+CHECKOUT = Path(__file__).resolve().parents[3]
 EXAMPLE = DATA / "manual-example-scrun.lua"
 
 EDIT = """
@@ -447,6 +450,19 @@ def test_an_interrupted_run_ends(runner: Runner, tmp_path: Path) -> None:
     assert list(tmp_path.glob("scrun-run-*")) == []
 
 
+def test_a_reader_that_goes_away(runner: Runner, tmp_path: Path) -> None:
+    """``| head -1`` ends the run, quietly, and leaves nothing."""
+    runner.write_stages("for i = 1, 10000 do slurm.log_info('line ' .. i) end")
+    work = tmp_path / "work"
+    work.mkdir()
+    argv = f"{sys.executable} -m scrun lua run {runner.script} --work-dir {work} | head -1"
+    done = subprocess.run(
+        argv, shell=True, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("main chunk\n", "")
+    assert list(work.iterdir()) == []
+
+
 # -- for people --------------------------------------------------------------------------------
 
 
@@ -626,6 +642,25 @@ def test_a_stager(runner: Runner, bundle: Path) -> None:
     done = runner(str(own), "--json", "--nodes", "n[1-2]", tool="run-file")
     assert done.logged() == ["n2"]
     assert (done.status, done.document["error"]["code"]) == (1, "ENOSPC")
+
+
+def test_a_stager_that_fails_cleans_up(runner: Runner, tmp_path: Path) -> None:
+    """As in a container, and the first error is the one that is told, a time-out as well."""
+    own = runner.directory / "scrun.d/stage/own.lua"
+    own.parent.mkdir(parents=True)
+    for directory in (own.parent, own.parent.parent):
+        directory.chmod(0o755)
+    mark = tmp_path / "mark"
+    for failure, expected in (("return nil, 'full'", "full"), ("while true do end", ":4: took")):
+        mark.write_text("")
+        own.write_text(
+            f"local M, host = {{}}, require 'host'\nfunction M.stage_in()\n\n{failure}\nend\n"
+            f"function M.stage_out()\nassert(host.remove_tree '{mark}')\nreturn true\nend\n"
+            "return M\n"
+        )
+        own.chmod(0o644)
+        done = runner(str(own), "--local", "--timeout", "0.3", tool="run-file")
+        assert done.status == 1 and expected in done.err and not mark.exists()
 
 
 # -- the diff ----------------------------------------------------------------------------------

@@ -203,16 +203,28 @@ def test_too_much_memory(runner: Runner, dialect: str, body: str) -> None:
 
 
 def test_100_mb_are_no_error(runner: Runner, dialect: str) -> None:
-    """They pass as a message, as a command's input, and as a file; what is shown is short."""
+    """They pass as a message, through JSON and as a file; what is shown of them is short."""
     runner.write_stages(
         "local s = string.rep('x', 100000000)\n"
         "slurm.log_info(s)\n"
-        "local n = select(2, slurm.allocator_command('wc -c', { stdin = s }))\n"
-        "slurm.log_info('read ' .. tonumber(n))"
+        "local f = io.open(bundle .. '/big', 'w') f:write(s) f:close()\n"
+        "local n = select(2, slurm.allocator_command('wc -c < ' .. bundle .. '/big'))\n"
+        "slurm.log_info('read ' .. n .. #slurm.from_json(slurm.to_json(s)))"
     )
     done = runner("stage_in", "--lua", dialect, "--local")
     assert (done.status, done.err) == (0, "")
     assert "read 100000000" in done.out and len(done.out) < 20_000
+
+
+def test_a_command_that_is_too_long(runner: Runner, dialect: str) -> None:
+    """The kernel takes 128 KiB: status 127, as a command that cannot be run has it."""
+    runner.write_stages(
+        "local status, text = slurm.allocator_command(string.rep('x', 100000000))\n"
+        "slurm.log_info(status .. ' ' .. text)"
+    )
+    done = runner("stage_in", "--lua", dialect, "--local")
+    assert (done.status, done.err) == (0, "")
+    assert "lua: 127 run /bin/sh: argument list too long" in done.out and len(done.out) < 20_000
 
 
 def test_printing_spoils_nothing(runner: Runner, dialect: str) -> None:
