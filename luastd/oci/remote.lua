@@ -4,6 +4,7 @@ local cgroups = require 'scrun.oci.cgroups'
 local hooks = require 'scrun.oci.hooks'
 local namespaces = require 'scrun.oci.namespaces'
 local security = require 'scrun.oci.security'
+local sysctl = require 'scrun.oci.sysctl'
 local version = require 'scrun.oci.version'
 
 ---@class scrun.oci.remote
@@ -21,14 +22,16 @@ function M.version(config)
 end
 
 --- A network that a hook on the engine's host would have set up stays empty on a node: the
---- container gets the node's, as every job has it. `--network none` stays what it is.
+--- container gets the node's, as every job has it. podman's `--network none` stays what it is;
+--- docker's has the same hook as its other networks.
 ---@param config oci.Config
 ---@return oci.Config
 function M.namespaces(config)
   if hooks.sets_up_network(config) then
     namespaces.drop(config, 'network')
   end
-  return namespaces.drop_joined(config)
+  namespaces.drop_joined(config)
+  return sysctl.drop_shared(config)
 end
 
 ---@param config oci.Config

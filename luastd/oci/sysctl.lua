@@ -19,38 +19,57 @@ local OWNER = {
   { 'kernel.domainname', 'uts' },
 }
 
+--- Whether the namespace that a setting belongs to is the container's own.
 ---@param config oci.Config
 ---@param name string
----@return boolean
-local function may_set(config, name)
-  local _, gid = user.ids(config)
-  if name == 'net.ipv4.ping_group_range' and gid ~= 0 then
-    return false -- engines write "0 0", and the kernel refuses a group that is not mapped
-  end
+---@return boolean? own nil: it belongs to none
+local function is_own(config, name)
   for _, owner in ipairs(OWNER) do
     if name:sub(1, #owner[1]) == owner[1] then
       return namespaces.is_own(config, owner[2])
     end
   end
-  return false
+  return nil
 end
 
---- Drops the settings that only the node's root may change.
 ---@param config oci.Config
+---@param wanted fun(name: string): boolean
 ---@return oci.Config
-function M.keep_own(config)
+local function keep_if(config, wanted)
   local settings = config.linux and config.linux.sysctl
   if not settings then
     return config
   end
   local kept = {}
   for name, value in pairs(settings) do
-    if may_set(config, name) then
+    if wanted(name) then
       kept[name] = value
     end
   end
   config.linux.sysctl = next(kept) ~= nil and kept or nil
   return config
+end
+
+--- Drops the settings of namespaces that the container shares: the node's would change.
+---@param config oci.Config
+---@return oci.Config
+function M.drop_shared(config)
+  return keep_if(config, function(name)
+    return is_own(config, name) ~= false
+  end)
+end
+
+--- Drops the settings that only the node's root may change.
+---@param config oci.Config
+---@return oci.Config
+function M.keep_own(config)
+  local _, gid = user.ids(config)
+  return keep_if(config, function(name)
+    if name == 'net.ipv4.ping_group_range' and gid ~= 0 then
+      return false -- engines write "0 0", and the kernel refuses a group that is not mapped
+    end
+    return is_own(config, name) == true
+  end)
 end
 
 return M

@@ -21,6 +21,22 @@ describe('oci.remote', function()
     )
   end)
 
+  it('drops the settings of a network that is dropped, keeps the others', function()
+    local docker = {
+      hooks = { prestart = { { args = { 'libnetwork-setkey' } } } },
+      linux = {
+        namespaces = { { type = 'network' }, { type = 'ipc' } },
+        sysctl = {
+          ['net.ipv4.ip_unprivileged_port_start'] = '0',
+          ['kernel.shmmax'] = '1',
+          ['vm.swappiness'] = '1',
+        },
+      },
+    }
+    local kept = { ['kernel.shmmax'] = '1', ['vm.swappiness'] = '1' }
+    assert.same(kept, remote.adapt(docker).linux.sysctl)
+  end)
+
   it("drops a network that the engine's hook would set up, keeps an empty one", function()
     local docker = {
       hooks = { prestart = { { args = { 'libnetwork-setkey' } } } },
