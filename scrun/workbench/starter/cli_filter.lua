@@ -12,7 +12,7 @@ function slurm_cli_setup_defaults(options)
 end
 
 function slurm_cli_pre_submit(options, pack_offset)
-  if options['mem'] == '0' then
+  if (options['mem'] or ''):find '^0%D*$' then -- Slurm writes `0?`
     slurm.log_error '--mem=0 takes all the memory of a node: please say how much you need'
     return slurm.ERROR
   end

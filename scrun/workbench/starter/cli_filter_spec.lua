@@ -19,7 +19,7 @@ describe('cli_filter.lua', function()
   end)
 
   it('refuses all the memory of a node', function()
-    assert.equal(slurm.ERROR, slurm_cli_pre_submit({ type = 'sbatch', mem = '0' }, 0))
+    assert.equal(slurm.ERROR, slurm_cli_pre_submit({ type = 'sbatch', mem = '0?' }, 0))
     assert.stub(errors).was.called(1)
   end)
 
