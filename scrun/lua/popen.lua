@@ -23,8 +23,10 @@ local function check(pipe)
 end
 
 local function exit_of(status)
-  if old or status == 0 then
-    return true, not old and 'exit' or nil, not old and 0 or nil
+  if old then
+    return true
+  elseif status == 0 then
+    return true, 'exit', 0
   elseif status > 128 then
     return nil, 'signal', status - 128
   end
