@@ -160,6 +160,15 @@ def test_the_policy_comes_with_the_package(venv: Path) -> None:
     assert Path(path).is_relative_to(venv)
 
 
+def test_the_workbench_comes_with_the_package(venv: Path, tmp_path: Path) -> None:
+    """Its Lua, its catalog and its man page are files beside the code."""
+    assert "slurm_scrun_stage_in" in (venv / "share/man/man7/scrun-lua.7").read_text()
+    site = tmp_path / "site"
+    run(venv / "bin" / "scrun", "lua", "init", site)
+    assert run(venv / "bin" / "scrun", "lua", "check", site).stdout == ""
+    assert "4 passed" in run(venv / "bin" / "scrun", "lua", "test", site).stdout
+
+
 def test_installed_with_a_prefix(venv: Path, wheel: Path, tmp_path: Path) -> None:
     """--prefix and --user put no Python beside the program: the installed version is looked for."""
     pip = (venv / "bin" / "python", "-m", "pip", "install")
