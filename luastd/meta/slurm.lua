@@ -547,7 +547,7 @@ slurm = {}
 ---@field requeue integer 1 --requeue, 0 --no-requeue; slurm.NO_VAL16 when nothing was said
 ---@field reservation string? --reservation
 ---@field script string? the batch script's text; nil: not a batch job
----@field segment_size integer --segment: nodes for each segment; slurm.NO_VAL16 when nothing was said; Slurm from 25.11 on
+---@field segment_size integer --segment: nodes for each segment; Slurm from 25.11 on
 ---@field selinux_context string? the SELinux context
 ---@field shared integer oversubscribe by its old name; slurm.NO_VAL16 when nothing was said
 ---@field site_factor integer the site's part of the priority; slurm.NO_VAL when nothing was said
@@ -865,7 +865,7 @@ slurm = {}
 ---@field ['external-launcher'] string a step for another launcher; `unset` when nothing was said; of srun
 ---@field extra string? any text
 ---@field ['extra-node-info'] string sockets, cores and threads in one; `unset` when nothing was said
----@field ['get-user-env'] string? the variables of the user's login; of sbatch
+---@field ['get-user-env'] string the variables of the user's login; `unset` when nothing was said; of sbatch
 ---@field gid string the group to run as; `99` when nothing was said; of sbatch
 ---@field ['gpu-bind'] string? how tasks are bound to gpus
 ---@field ['gpu-freq'] string? the frequency of the gpus

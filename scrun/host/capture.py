@@ -51,7 +51,7 @@ def capture(
     if started is not None:
         started(process)
     deadline = None if timeout_s is None else monotonic() + timeout_s
-    in_time = _attend(process, ours, feed, stdin, deadline)
+    in_time = _attend(process, ours, feed, memoryview(stdin), deadline)
     if not in_time:
         kill_group(process.pid)
     status = process.reap()
@@ -66,7 +66,7 @@ def _attend(
     process: Process,
     outputs: dict[int, list[bytes]],
     feed: int,
-    stdin: bytes,
+    stdin: memoryview,
     deadline: float | None,
 ) -> bool:
     """Feed and read until the process has ended; False: the deadline came first."""
@@ -98,14 +98,14 @@ def _attend(
         _close(feed)
 
 
-def _feed(fd: int, data: bytes) -> bytes:
+def _feed(fd: int, data: memoryview) -> memoryview:
     """Write what fits and return the rest; nothing is left when nobody reads."""
     try:
         return data[os.write(fd, data[:PART]) :]
     except BlockingIOError:
         return data
     except BrokenPipeError:
-        return b""
+        return data[:0]
 
 
 def _read(fd: int, parts: list[bytes]) -> bool:

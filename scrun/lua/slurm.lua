@@ -194,6 +194,11 @@ end
 slurm.set_bundle_path = path_setter(host.set_bundle_path)
 slurm.set_root_path = path_setter(host.set_root_path)
 
+--- The program that runs the script has more to do: it would leave a job and files behind.
+function os.exit() -- luacheck: ignore 122
+  error('os.exit would end scrun itself: return slurm.ERROR, or call error()', 2)
+end
+
 --- For `xpcall`, as Slurm has it since 25.11: logs the traceback, answers with the message.
 function _G.slurm_backtrace_on_error(message)
   host.log(2, debug.traceback(text_of(message), 2))

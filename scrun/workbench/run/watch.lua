@@ -31,10 +31,6 @@ function os.execute(command)
   return exit_of((hooks.execute(tostring(command))))
 end
 
-function os.exit()
-  error('os.exit would end scrun itself: return slurm.ERROR, or call error()', 2)
-end
-
 ---------------------------------------------------------------------------------------------------
 -- standard output, which is the container's in a real run
 

@@ -323,3 +323,15 @@ def test_no_such_stager() -> None:
     site = SiteScript(LocalHost(), stager="none")
     with pytest.raises(ScriptError, match=r"no module 'scrun\.stage\.none'"):
         site.load()
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_os_exit_is_an_error(tmp_path: Path, dialect: str) -> None:
+    """A script that leaves would take the anchor along, and with it the job's end."""
+    script = tmp_path / "scrun.lua"
+    script.write_text(
+        "function slurm_scrun_stage_in() os.exit(0) end\nfunction slurm_scrun_stage_out() end\n"
+    )
+    site = SiteScript(LocalHost(), script=str(script), dialect=dialect)
+    with pytest.raises(ScriptError, match=r"scrun\.lua:1: os\.exit would end scrun itself"):
+        site.stage_in(id="web", bundle=str(tmp_path), spool_dir=str(tmp_path), job_id=1)
