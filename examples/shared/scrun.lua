@@ -5,7 +5,6 @@
 --- inside the engine's bundle, which holds an edited config.json and little else.
 local bundles = require 'scrun.stage.bundle'
 local host = require 'host'
-local root = require 'scrun.oci.root'
 local settings = require 'scrun.settings'
 
 --- What each container sees of the site, under the same path; what is not there is left out.
@@ -50,7 +49,7 @@ function slurm_scrun_stage_in(
   assert(config, rootfs) -- an error in here ends the creation; its text reaches the user
   assert(host.make_dirs(staged))
   bundles.adapt(config, container) -- what crun cannot do for an ordinary user goes out
-  root.set_path(config, rootfs)
+  bundles.place(config, container, staged, rootfs)
   assert(bundles.carry(config, container, staged)) -- resolv.conf and the like, the engine's files
   add_site_directories(config)
   assert(bundles.write(config, staged))

@@ -11,6 +11,8 @@ describe('examples/shared', function()
     local staged = assert(scrun.stage_in { bundle = bundle, job_id = 7 })
     assert.equal(bundle.path .. '/.scrun-7', staged.bundle)
     assert.equal(bundle.rootfs, staged.config.root.path)
+    local env = table.concat(staged.config.process.env, ' ')
+    assert.matches('SCRUN_BUNDLE=' .. staged.bundle, env, 1, true)
     assert.same({}, scrun.commands)
   end)
 

@@ -135,3 +135,13 @@ def test_what_init_tells_to_do_next_works(reader: Reader, script_type: str) -> N
     assert len(commands) >= 5
     shown = "".join(f"$ {command} >/dev/null\n" for command in commands)
     check(Block((), shown, 1), reader.run)
+
+
+def test_the_session_of_readme_is_true(reader: Reader) -> None:
+    """It is typed at the top of the checkout, of which nothing is changed."""
+    readme = Page("README.md")
+    reader.run(f"cp -r {readme.path.parent}/examples .")
+    blocks = [block for block in readme.blocks() if block.words == ("console",)]
+    assert blocks
+    for block in blocks:
+        reader.follow(block)
