@@ -27,6 +27,7 @@ SCRIPT = """
 d=$1 process=$1/process pid_file=$1/pid log=$1/log
 (umask 077 && mkdir "$d" && printf %s "$SCRUN_EXEC_PROCESS" >"$process") || exit 126
 unset SCRUN_EXEC_PROCESS
+trap : HUP INT TERM # the job's end: the directory goes first
 runtime_exec
 status=$?
 if [ -s "$pid_file" ]; then
