@@ -12,6 +12,8 @@ local M = {}
 ---@field nodes integer? number of nodes, when it is one number
 ---@field job_name string?
 ---@field job_id integer? of an existing allocation to use instead of a new one
+---@field job_variables table<string, string>? its SLURM_* variables; nil: the caller has them
+---@field pod string? the new job is for all containers of this pod
 ---@field origin table<string, string> where an option comes from: `--time` is `SCRUN_TIMELIMIT`
 
 ---@class scrun.job.Choice

@@ -46,6 +46,12 @@ function host.check_step_options(options) end
 ---@return string version of the installed Slurm
 function host.slurm_version() end
 
+--- Tells the job of another container below the same root.
+---@param id string
+---@return integer? job_id nil: there is no such container, or it has ended
+---@return table<string, string> variables SLURM_* of the job
+function host.job_of(id) end
+
 --- Runs the site's `slurm_scrun_stage_in`, or a stager's `stage_in`.
 ---@return true? ok
 ---@return string? errmsg

@@ -4,6 +4,7 @@
 local M = {}
 local host = require 'host'
 local job_request = require 'scrun.job.request'
+local pod = require 'scrun.job.pod'
 local settings = require 'scrun.settings'
 
 --- Override point: what to ask Slurm for.
@@ -80,6 +81,7 @@ function M.run(container, caller)
   if not ok then
     return nil, errmsg, code
   end
+  pod.join(container, request)
   ok, errmsg, code = host.load_script()
   if not ok then
     return nil, errmsg, code

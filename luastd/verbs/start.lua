@@ -4,6 +4,8 @@
 local M = {}
 local host = require 'host'
 local json = require 'scrun.json'
+local namespaces = require 'scrun.oci.namespaces'
+local pod = require 'scrun.job.pod'
 local step = require 'scrun.job.step'
 
 --- Override point: the arguments of srun.
@@ -18,17 +20,15 @@ function M.argv(container)
     args = container.args,
     variables = container.variables,
     terminal = container.terminal,
-    adopted = container.request.job_id ~= nil,
+    adopted = (container.request.job_id or container.request.pod) ~= nil,
   }, request)
 end
 
---- Override point: writes the terminal's size into the staged config.json, where that is in reach:
---- crun does not look at its own terminal's when it starts. Elsewhere the size comes a moment
---- later.
+--- Edits the staged config.json, where that is in reach: it need not be on this machine.
 ---@param container scrun.Container
-function M.fit(container)
-  local rows, columns = host.console_size()
-  if rows == 0 or container.bundle == container.variables.SCRUN_SUBMISSION_BUNDLE then
+---@param edit fun(config: oci.Config)
+local function edit_staged(container, edit)
+  if container.bundle == container.variables.SCRUN_SUBMISSION_BUNDLE then
     return -- an engine's own file is not ours to change
   end
   local path = container.bundle .. '/config.json'
@@ -41,12 +41,37 @@ function M.fit(container)
   if not ok or type(config) ~= 'table' or type(config.process) ~= 'table' then
     return
   end
-  config.process.consoleSize = { height = rows, width = columns }
+  edit(config)
   file = io.open(path, 'w') -- keeps its owner and mode
   if file then
     file:write(json.encode(config))
     file:close()
   end
+end
+
+--- Override point: writes the terminal's size into the staged config.json: crun does not look at
+--- its own terminal's when it starts. Out of reach, the size comes a moment later.
+---@param container scrun.Container
+function M.fit(container)
+  local rows, columns = host.console_size()
+  if rows ~= 0 then
+    edit_staged(container, function(config)
+      config.process.consoleSize = { height = rows, width = columns }
+    end)
+  end
+end
+
+--- Override point: drops the namespaces that a pod's containers are to share by a process of this
+--- machine: a node has none of that number, or another one. A site's script may not know pods.
+---@param container scrun.Container
+function M.leave_namespaces(container)
+  edit_staged(container, function(config)
+    local had_ipc = namespaces.find(config, 'ipc')
+    namespaces.drop_joined(config)
+    if had_ipc then
+      namespaces.add(config, 'ipc') -- else its /dev/mqueue cannot be mounted
+    end
+  end)
 end
 
 --- Runs the verb.
@@ -61,6 +86,9 @@ function M.run(container)
   end
   if container.terminal then
     M.fit(container)
+  end
+  if pod.of(container) then
+    M.leave_namespaces(container)
   end
   return host.start_step(M.argv(container))
 end

@@ -6,6 +6,7 @@ import os
 
 from scrun import log
 from scrun.anchor.container import remove_directory
+from scrun.cluster.pod import sweep as sweep_pods
 from scrun.errors import ScrunError, StateError
 
 # What anchors and shipped stagers make in a container's directory.
@@ -35,7 +36,10 @@ def remove_known(directory: str) -> None:
 
 
 def sweep(root: str) -> None:
-    """Remove what deletes that were killed have left: ``~PID`` (hot/remove.py) of the dead."""
+    """Remove what deletes that were killed have left: ``~PID`` (hot/remove.py) of the dead; and
+    what is of pods whose containers were killed.
+    """
+    sweep_pods(root)
     for name in os.listdir(root):
         pid = name.removeprefix("~")
         if pid == name or not pid.isdecimal() or os.path.exists(f"/proc/{pid}"):

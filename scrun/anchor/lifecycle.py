@@ -82,6 +82,7 @@ class Lifecycle:
             "resolve_command": self._resolve_command,
             "load_script": self._load_script,
             "allocate": self._allocate,
+            "job_of": self._job_of,
             "check_step_options": self._check_step_options,
             "slurm_version": self._slurm_version,
             "stage_in": self._stage_in,
@@ -171,6 +172,12 @@ class Lifecycle:
         self.container.request = dict(request)
         self.backend.allocate(request, done)
         self.on_asked()
+
+    def _job_of(self, resume: Resume, container_id: str) -> None:
+        from scrun.anchor.neighbours import job_of  # for members of a pod
+
+        job = job_of(os.path.dirname(self.container.directory), container_id)
+        resume(*(job or (None,)))
 
     def _check_step_options(self, resume: Resume, options: list[str]) -> None:
         def done(output: str) -> None:

@@ -60,7 +60,7 @@ def serve(command: Command, config: Config, directory: str, channel: socket) -> 
 def _sweep(root: str) -> None:
     """Remove what a delete that was killed has left: at our end nobody waits for us."""
     try:
-        found = any(name.startswith("~") for name in os.listdir(root))
+        found = any(name.startswith(("~", ".pod-")) for name in os.listdir(root))
     except OSError:  # the root may be gone by now
         return
     if found:

@@ -10,7 +10,7 @@ import os
 
 from scrun import log
 from scrun.anchor.container import remove_directory
-from scrun.anchor.leftovers import remove_known
+from scrun.anchor.leftovers import remove_known, sweep
 from scrun.cluster.recovery import end_job, end_unrecorded_job
 from scrun.errors import ScriptError, ScrunError, StateError
 from scrun.host.directory import is_locked, read_record, take_lock, write_file
@@ -52,6 +52,7 @@ def run(command: Command) -> int:
                 recover(directory, give_up=give_up)
         finally:
             os.close(lock)
+        sweep(os.path.dirname(directory))
     from scrun.hot.client import run as ask  # now it answers from the directory
 
     if not ask(command):

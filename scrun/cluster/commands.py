@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from scrun.cluster.backend import Done, Prepared
     from scrun.cluster.control import TextAnswer
+    from scrun.cluster.pod import PodJob
     from scrun.cluster.step_signals import StepSignals
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
@@ -57,6 +58,7 @@ class CommandsBackend:
         self._oci_conf = oci_conf
         self._user = user
         self._holder = Holder(loop, spool_dir, self._environment, container_id)
+        self._pod: PodJob | None = None
         self._signals: StepSignals | None = None
         self._check: Process | None = None  # srun that reads options
         self._step_log = f"{spool_dir}/srun.log"
@@ -67,11 +69,12 @@ class CommandsBackend:
         """See `Backend.allocate`; ``request["job_id"]`` is an allocation to use instead."""
         job_id = request.get("job_id")
         if job_id:
-            self.adopted = True
-            self.job_id = int(job_id)
-            self.job_variables = of_job(self._given) | {"SLURM_JOB_ID": str(job_id)}
-            log.info(f"{self._container_id}: uses job {job_id}")
+            variables = dict(request.get("job_variables") or of_job(self._given))
+            self._adopt(int(job_id), variables)
             done(None)
+            return
+        if request.get("pod"):
+            self._join_pod(request, done)
             return
 
         def granted(error: ScrunError | None) -> None:
@@ -88,8 +91,34 @@ class CommandsBackend:
         except ScrunError as err:
             done(err)
 
+    def _adopt(self, job_id: int, variables: dict[str, str]) -> None:
+        self.adopted = True
+        self.job_id = job_id
+        self.job_variables = variables | {"SLURM_JOB_ID": str(job_id)}
+        log.info(f"{self._container_id}: uses job {job_id}")
+
+    def _join_pod(self, request: Mapping[str, Any], done: Done) -> None:
+        from scrun.cluster.pod import PodJob  # few containers are in one
+
+        root = os.path.dirname(os.path.dirname(self._step_log))
+        self._pod = pod = PodJob(self._loop, root, request["pod"], self._holder)
+
+        def joined(error: ScrunError | None) -> None:
+            if error is None:
+                self._adopt(pod.job_id, pod.variables)
+            done(error)
+
+        pod.join(request["salloc"], joined, lambda: self.on_lost())
+
     def finish(self, status: int, done: Callable[[], None]) -> None:
-        """See `Backend.finish`; an adopted job goes on."""
+        """See `Backend.finish`; an adopted job goes on, that of a pod until its last leaves it."""
+        if self._pod is not None:
+
+            def over() -> None:
+                self._end_target(str(self.job_id), done, patience=6)
+
+            self._pod.leave(status, over, done)
+            return
         if self.adopted or not self._holder.has_job:
             self._holder.finish(status, done)
             return
@@ -122,6 +151,8 @@ class CommandsBackend:
             kill_group(self._check.pid)
         if self.job_id:
             self._cancel_until_over(lambda: None)
+        elif self._pod is not None:
+            self._pod.withdraw()
         else:
             self._holder.withdraw()
 
@@ -143,8 +174,14 @@ class CommandsBackend:
             return
         self._loop.when_ended(canceller, lambda _: done())
 
-    def _end_target(self, target: str, done: Callable[[], None], wait_s: float = 0.1) -> None:
-        """Cancel a job, or a step of one, until Slurm says that it is over."""
+    def _end_target(
+        self, target: str, done: Callable[[], None], wait_s: float = 0.1, *, patience: int = 0
+    ) -> None:
+        """Cancel a job, or a step of one, until Slurm says that it is over.
+
+        Args:
+            patience: how often to look before it is cancelled: it is about to end by itself.
+        """
 
         def listed(status: int, output: bytes) -> None:
             text = output.decode("utf-8", "replace")
@@ -153,11 +190,15 @@ class CommandsBackend:
                 return
             if status:
                 log.error(f"{self._container_id}: {target} is not over yet: {text.strip()}")
-            self._scancel(target, wait)
+            if patience:
+                wait()
+            else:
+                self._scancel(target, wait)
 
         def wait() -> None:
-            longer_s = min(2 * wait_s, LONGEST_WAIT_S)
-            self._loop.call_later(wait_s, lambda: self._end_target(target, done, longer_s))
+            longer_s, left = min(2 * wait_s, LONGEST_WAIT_S), max(patience - 1, 0)
+            again = self._end_target
+            self._loop.call_later(wait_s, lambda: again(target, done, longer_s, patience=left))
 
         steps = ["--steps"] if "." in target else []
         argv = ["squeue", "--noheader", "--all", *steps, "--jobs", str(self.job_id)]

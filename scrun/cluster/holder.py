@@ -53,23 +53,34 @@ class Holder:
         self._was_killed = False
         self._lost: Callable[[], None] = lambda: None
 
-    def start(self, options: Sequence[str], granted: Done, lost: Callable[[], None]) -> None:
+    def start(
+        self,
+        options: Sequence[str],
+        granted: Done,
+        lost: Callable[[], None],
+        *,
+        stdin: int | None = None,
+    ) -> None:
         """Ask for a job, waiting as long as Slurm does.
 
         Args:
             granted: hears of the job, or why there is none.
             lost: called when the job ends before `finish`.
+            stdin: where the status comes from instead of `finish`, for a salloc that outlives us.
         """
         argv = ["salloc", "--no-bell", "--kill-command=TERM", *options]
         argv += ["--", "/bin/sh", "-c", SCRIPT]
         log.debug(f"{self._name}: run {' '.join(argv)}")
         reader, writer = os.pipe2(os.O_CLOEXEC)
-        status_reader, self._status_fd = os.pipe2(os.O_CLOEXEC)
+        if stdin is None:
+            status_reader, self._status_fd = os.pipe2(os.O_CLOEXEC)
+        else:
+            status_reader = os.dup(stdin)
         # A file, not a pipe: salloc must not die of a broken one when we are gone.
         messages = os.open(self._messages_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             stdio = (status_reader, writer, messages)
-            self.process = spawn(argv, self._environment, stdio=stdio)
+            self.process = spawn(argv, self._environment, stdio=stdio, session=stdin is not None)
         except BaseException:
             os.close(reader)
             raise

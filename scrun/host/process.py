@@ -61,6 +61,7 @@ def spawn(
     extra: Sequence[int] = (),
     terminal: str | None = None,
     group: bool = True,
+    session: bool = False,
 ) -> Process:
     """Start ``argv`` in a process group of its own, with ``stdio`` and ``extra`` as descriptors.
 
@@ -74,6 +75,7 @@ def spawn(
             ``stdio`` has no other for), and is that of a session of its own: so the program hears
             of its size (SIGWINCH).
         group: False leaves it in our own process group, for one that reads our terminal.
+        session: it gets a session of its own: it is to outlive ours (`end_dead_session`).
 
     Raises:
         ScrunError: the program is not there or cannot be run.
@@ -88,6 +90,8 @@ def spawn(
     moved = [fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for fd in extra]
     actions: list[Any] = []
     place: dict[str, Any] = {"setpgroup": 0} if group else {}
+    if session:
+        place = {"setsid": True}
     if terminal is not None:  # opened by the leader of a session, it becomes that session's
         actions.append((os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0))
         stdio = (0, 0, stdio[2] if stdio[2] > 2 else 0)
