@@ -44,6 +44,8 @@ describe('job_submit.lua', function()
   it('refuses a long interactive job', function()
     local verdict = slurm_job_submit(job { name = 'bash', time_limit = 481 }, {}, ALICE)
     assert.equal(slurm.ESLURM_INVALID_TIME_LIMIT, verdict)
+    verdict = slurm_job_submit(job { name = 'bash', time_limit = 480 }, {}, ALICE)
+    assert.equal(slurm.SUCCESS, verdict)
     assert.stub(told).was.called_with('interactive jobs end after %d minutes: use sbatch', 480)
   end)
 

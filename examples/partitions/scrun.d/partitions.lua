@@ -38,14 +38,11 @@ local M = {}
 --- Slurm's default partition, for a request that names none.
 M.default = 'work'
 
---- The policy for a partition; one that the table lacks is as the default. Of a list of them
---- (`--partition work,nvme`) nobody knows yet which it will be: neither defaults nor refusals.
+--- The policy for a partition. One that the table lacks is as the default; so is a list of them
+--- (`--partition work,nvme`), of which nobody knows yet which it will be.
 ---@param name string?
 ---@return site.Partition
 function M.of(name)
-  if name and name:find(',', 1, true) then
-    return { stager = 'shared' }
-  end
   return partitions[name or M.default] or partitions[M.default]
 end
 

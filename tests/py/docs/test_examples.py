@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,13 +53,26 @@ def use(podman: Podman, example: str, *modules: str, **changed: str) -> None:
 # What a user of an example is promised: specs, no complaint, a command that shows it.
 
 
-def scrun(*args: str) -> subprocess.CompletedProcess[str]:
-    """Run a tool at the top of the checkout, as somebody without Slurm."""
-    site = EXAMPLES / "none"
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the examples, writable by us alone: a site's modules must be so."""
+    directory = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(EXAMPLES, directory / "examples")
+    for path in directory.rglob("*"):
+        path.chmod(path.stat().st_mode & ~0o022)
+    return directory
+
+
+def scrun(checkout: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """Run a tool above the examples, as somebody without Slurm."""
     return subprocess.run(
         [sys.executable, "-m", "scrun", *args],
-        cwd=CHECKOUT,
-        env={**os.environ, "SLURM_CONF": f"{site}/slurm.conf"},
+        cwd=checkout,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(CHECKOUT),
+            "SLURM_CONF": f"{checkout}/none/slurm.conf",
+        },
         capture_output=True,
         text=True,
         timeout=120,
@@ -73,10 +87,10 @@ def sites() -> list[str]:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_specs(dialect: str, tmp_path: Path) -> None:
+def test_specs(checkout: Path, dialect: str, tmp_path: Path) -> None:
     """Every example does in every dialect what its specs say."""
     report = tmp_path / "junit.xml"
-    done = scrun("lua", "test", "examples", "--lua", dialect, "--junit", str(report))
+    done = scrun(checkout, "lua", "test", "examples", "--lua", dialect, "--junit", str(report))
     assert done.returncode == 0, done.stdout + done.stderr
     suites = {suite.get("name", "") for suite in xml.parse(report).iter("testsuite")}
     cases = list(xml.parse(report).iter("testcase"))
@@ -86,9 +100,9 @@ def test_specs(dialect: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [["--all-dialects"], ["--lua", "5.1"], ["--lua", "5.5"]])
-def test_nothing_is_found_in_them(options: list[str]) -> None:
+def test_nothing_is_found_in_them(checkout: Path, options: list[str]) -> None:
     """``scrun lua check`` has not even a note."""
-    done = scrun("lua", "check", *options, "examples")
+    done = scrun(checkout, "lua", "check", *options, "examples")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -102,9 +116,9 @@ def shown_commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", shown_commands(), ids=lambda command: command.split()[2])
-def test_a_command_in_a_comment_runs(command: str) -> None:
+def test_a_command_in_a_comment_runs(checkout: Path, command: str) -> None:
     """It shows the example at work, without a cluster."""
-    done = scrun(*shlex.split(command))
+    done = scrun(checkout, *shlex.split(command))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -114,10 +128,10 @@ def test_commands_are_shown() -> None:
     assert all(f"examples/{name}" in shown for name in ("partitions", "gpu", "job_submit"))
 
 
-def test_job_submit_routes_its_job() -> None:
+def test_job_submit_routes_its_job(checkout: Path) -> None:
     """What the command in its comment shows: the partition that was chosen, and the verdict."""
     (command,) = [one for one in shown_commands() if "job_submit" in one]
-    done = json.loads(scrun(*shlex.split(command), "--json").stdout)
+    done = json.loads(scrun(checkout, *shlex.split(command), "--json").stdout)
     assert done["verdict"]["accepted"] is True
     (change,) = done["changes"]
     assert (change["field"], change["after"]) == ("partition", "gpu")

@@ -140,7 +140,7 @@ def test_what_init_tells_to_do_next_works(reader: Reader, script_type: str) -> N
 def test_the_session_of_readme_is_true(reader: Reader) -> None:
     """It is typed at the top of the checkout, of which nothing is changed."""
     readme = Page("README.md")
-    reader.run(f"cp -r {readme.path.parent}/examples .")
+    reader.run(f"cp -r {readme.path.parent}/examples . && chmod -R go-w examples")
     blocks = [block for block in readme.blocks() if block.words == ("console",)]
     assert blocks
     for block in blocks:
