@@ -3,14 +3,19 @@ describe('kill', function()
   local kill, signal
 
   before_each(function()
+    -- What a verb's host has and a stager's lacks: signals, and the config.json of the container.
     local host = require 'host'
-    host.signal = function() end -- verbs have it, stagers do not
+    host.signal = function() end
+    host.config = function()
+      return { linux = { namespaces = { { type = 'pid' } } } }
+    end
     signal = stub(host, 'signal').returns(true)
     kill = require 'scrun.verbs.kill'
   end)
 
   after_each(function()
-    require('host').signal = nil
+    local host = require 'host'
+    host.signal, host.config = nil, nil
   end)
 
   local function send(name, annotations, status)
