@@ -50,7 +50,11 @@ def test_popen_reads_writes_and_tells_the_status(tmp_path: Path, dialect: str) -
 
 EXECUTE = """
 local function show(...)
-  return table.concat({ tostring((...)), tostring((select(2, ...))), tostring((select(3, ...))) }, ' ')
+  local shown = {}
+  for at = 1, 3 do
+    shown[at] = tostring((select(at, ...)))
+  end
+  return table.concat(shown, ' ')
 end
 RESULT = {
   show(os.execute 'exit 3'), show(os.execute 'true'), show(os.execute 'kill -9 $$'),
