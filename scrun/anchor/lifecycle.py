@@ -393,6 +393,6 @@ def _let_go_of_stdio() -> int:
 
 def _write_line(fd: int, line: str) -> None:
     try:
-        os.write(fd, os.fsencode(line) + b"\n")
+        os.write(fd, os.fsencode(line) + (b"\r\n" if os.isatty(fd) else b"\n"))
     except OSError:
         return  # nobody reads it any more

@@ -5,11 +5,32 @@ from __future__ import annotations
 import os
 import sys
 import termios
-from _socket import AF_UNIX, SCM_RIGHTS, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET, socket
+from _socket import (
+    AF_UNIX,
+    CMSG_SPACE,
+    MSG_CMSG_CLOEXEC,
+    SCM_RIGHTS,
+    SOCK_CLOEXEC,
+    SOCK_STREAM,
+    SOL_SOCKET,
+    socket,
+)
+from errno import EPIPE
 
 from scrun.errors import HostError
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+IFLAG, OFLAG, CFLAG, LFLAG = range(4)  # of what tcgetattr returns
+LINE_EDITING = termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN
+TRANSLATION = termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON | termios.ISTRIP
+
+
+def receive_master(connection: socket) -> int:
+    """Return the descriptor that `Terminal.hand_over` has sent; OSError when none comes."""
+    _, ancillary, _, _ = connection.recvmsg(64, CMSG_SPACE(4), MSG_CMSG_CLOEXEC)
+    if not ancillary:
+        raise OSError(EPIPE, "no terminal came")
+    return int.from_bytes(ancillary[0][2][:4], sys.byteorder)
 
 
 class Settings:
@@ -18,6 +39,18 @@ class Settings:
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._attributes = termios.tcgetattr(fd)
+
+    def make_raw(self) -> None:
+        """Let every byte through as it is: what it means is for the terminal at the other end.
+
+        Source: termios(3), cfmakeraw.
+        """
+        attributes = termios.tcgetattr(self._fd)
+        attributes[IFLAG] &= ~(TRANSLATION | termios.IGNBRK | termios.BRKINT | termios.PARMRK)
+        attributes[OFLAG] &= ~termios.OPOST
+        attributes[LFLAG] &= ~LINE_EDITING
+        attributes[CFLAG] = attributes[CFLAG] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, attributes)
 
     def restore(self) -> None:
         """Set it as it was, once what was written to it is out."""
@@ -28,7 +61,7 @@ class Settings:
 
 
 class Terminal:
-    """A new pseudoterminal.
+    """A new pseudoterminal, raw: it only carries, the container has one of its own that cooks.
 
     Attributes:
         path: of its slave.
@@ -47,8 +80,15 @@ class Terminal:
             self.path = os.ttyname(self.slave)
         except OSError as err:
             raise HostError("open a pseudoterminal", err) from err
+        Settings(self.slave).make_raw()
         if size is not None:
             termios.tcsetwinsize(self.slave, size)
+        # Between two terminals it only passes things on. srun and the runtimes make it raw when
+        # they come up; what is typed before must not be echoed twice, nor lose its control keys.
+        attributes = termios.tcgetattr(self.slave)
+        attributes[IFLAG] &= ~TRANSLATION
+        attributes[LFLAG] &= ~LINE_EDITING
+        termios.tcsetattr(self.slave, termios.TCSANOW, attributes)
 
     def send_master(self, path: str) -> None:
         """Send the master to whoever listens on the AF_UNIX stream socket ``path``; it is gone.
@@ -59,7 +99,6 @@ class Terminal:
             HostError: nobody does.
         """
         folder, _, name = path.rpartition("/")
-        rights = [(SOL_SOCKET, SCM_RIGHTS, self.master.to_bytes(4, sys.byteorder))]
         try:
             # sun_path has 108 bytes; the way over a descriptor is always short.
             directory = os.open(folder or "/", DIRECTORY)
@@ -67,13 +106,18 @@ class Terminal:
                 connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC)
                 try:
                     connection.connect(f"/proc/self/fd/{directory}/{name}")
-                    connection.sendmsg([b"/dev/ptmx"], rights)
+                    self.hand_over(connection)
                 finally:
                     connection.close()
             finally:
                 os.close(directory)
         except OSError as err:
             raise HostError("send the terminal to the console socket", err, path=path) from err
+
+    def hand_over(self, connection: socket) -> None:
+        """Send the master over a connection; it is gone. OSError when the other end is."""
+        rights = [(SOL_SOCKET, SCM_RIGHTS, self.master.to_bytes(4, sys.byteorder))]
+        connection.sendmsg([b"/dev/ptmx"], rights)
         self.close_master()
 
     def size(self) -> tuple[int, int]:
