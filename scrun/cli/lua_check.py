@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +14,7 @@ from scrun.cli.lua_tools import HELP_NAMES, find_site
 from scrun.cli.version import __version__
 from scrun.errors import ScrunError, UsageError
 from scrun.lua.engines import DIALECTS
+from scrun.lua.search import SearchPath
 from scrun.workbench.catalog import SCRIPT_TYPES, VERSIONS
 from scrun.workbench.check import (
     RULES,
@@ -25,6 +28,10 @@ from scrun.workbench.check import (
     format_text,
     is_failure,
 )
+from scrun.workbench.run import options as run_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 USAGE = 2
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
@@ -94,7 +101,7 @@ def check(
     options = Options(
         script_type=script_type,
         dialect=dialect,
-        site_dialect=None if dialect else _site_dialect(),
+        site_dialect=None if dialect else _site_dialect(files),
         all_dialects=all_dialects,
         slurm_version=slurm_version,
         globals=frozenset(name for word in names for name in word.split(",")),
@@ -140,9 +147,16 @@ def _list_rules() -> None:
         click.echo(f"{name:{width}}  {rule.severity:7}  {rule.summary}")
 
 
-def _site_dialect() -> str | None:
-    """Return what the site's settings say; None when they cannot be read."""
+def _site_dialect(files: Sequence[str]) -> str | None:
+    """Return what the settings of the files' own site say, or else those of this machine's.
+
+    None when they cannot be read.
+    """
     try:
+        for file in files:
+            directory = "" if file == "-" else run_options.find_site(file).directory
+            if directory and os.path.isfile(f"{directory}/scrun.d/settings.lua"):
+                return Policy(SearchPath(directory)).settings().dialect
         return Policy(find_site()[0]).settings().dialect
     except ScrunError:
         return None

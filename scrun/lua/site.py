@@ -67,7 +67,8 @@ class SiteScript:
         self._job_env: list[bytes] = []
         self._variables: dict[bytes, bytes] = {}  # the same, for host.getenv
         self._tonumber = self._runtime.get("tonumber")
-        self._prepare_env = slurm_api.install(self._runtime, host, self._guard)
+        self._told = ""  # what the script has told the user at last
+        self._prepare_env = slurm_api.install(self._runtime, host, self._guard, self._note_told)
         host_files.install(self._runtime, host, self._guard, self._variables)
         if script is not None:
             popen.install(self._runtime)
@@ -218,6 +219,7 @@ class SiteScript:
     ) -> None:
         if not self._loaded:
             self.load()
+        self._told = ""
         env = self._prepare_env(self._runtime.to_lua(self._job_env))
         if self.script is not None:
             function = self._runtime.get(f"slurm_scrun_{name}")
@@ -258,7 +260,8 @@ class SiteScript:
             self._log(INFO, f"{name}/lua: {self.script}: non-numeric return code")
         status = self._status(value)
         if status:
-            raise ScriptError(f"{self.script}: slurm_scrun_{name} returned {status}")
+            told = f": {self._told}" if self._told else ""  # engines show the error alone
+            raise ScriptError(f"{self.script}: slurm_scrun_{name} returned {status}{told}")
 
     def _judge_stager(self, name: Stage, results: tuple[Any, ...]) -> None:
         first, message, code = (*results, None, None, None)[:3]
@@ -288,6 +291,9 @@ class SiteScript:
             return None
         self._cancel = _TOLD
         return "cancelled", "CANCELLED"
+
+    def _note_told(self, message: bytes) -> None:
+        self._told = message.decode("utf-8", "replace")
 
     def _guard(self) -> None:
         if self._check() is not None:

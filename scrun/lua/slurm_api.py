@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 _HERE = __file__.rpartition("/")[0]
 
 
-def install(runtime: Runtime, host: StageHost, guard: Callable[[], None]) -> Any:
+def install(
+    runtime: Runtime,
+    host: StageHost,
+    guard: Callable[[], None],
+    told: Callable[[bytes], None] = lambda _: None,
+) -> Any:
     """Set ``slurm``; return the Lua function that prepares a ``job_env``.
 
     Args:
         guard: called around every function that waits; raises when the work was cancelled.
+        told: called with what the script has told the user.
     """
     table = runtime.lua.table()
     table[b"cluster_name"] = runtime.to_lua(host.cluster_name)
@@ -47,6 +53,10 @@ def install(runtime: Runtime, host: StageHost, guard: Callable[[], None]) -> Any
     def qos_priority(name: bytes) -> int | None:
         return host.qos_priority(name)
 
+    def user_msg(message: bytes) -> None:
+        host.user_msg(message)
+        told(message)
+
     def read_yaml(text: bytes) -> Document:
         from scrun.lua.yaml_text import read_yaml as read  # rarely needed
 
@@ -55,7 +65,7 @@ def install(runtime: Runtime, host: StageHost, guard: Callable[[], None]) -> Any
     for function in (log, allocator_command, remote_command, qos_priority):
         runtime.add_function(table, function.__name__, function)
     runtime.add_function(table, "read_yaml", read_yaml, errors="return")
-    runtime.add_function(table, "user_msg", host.user_msg)
+    runtime.add_function(table, "user_msg", user_msg)
     runtime.add_function(table, "set_bundle_path", host.set_bundle_path)
     runtime.add_function(table, "set_root_path", host.set_root_path)
     with open(f"{_HERE}/constants.txt", "rb") as file:

@@ -335,3 +335,10 @@ def test_os_exit_is_an_error(tmp_path: Path, dialect: str) -> None:
     site = SiteScript(LocalHost(), script=str(script), dialect=dialect)
     with pytest.raises(ScriptError, match=r"scrun\.lua:1: os\.exit would end scrun itself"):
         site.stage_in(id="web", bundle=str(tmp_path), spool_dir=str(tmp_path), job_id=1)
+
+
+def test_a_refusal_says_what_the_script_told_the_user(site: Site) -> None:
+    """Engines show the error of a stage-in and nothing else: the reason must be in it."""
+    script = site.make(STUBS.format("slurm.user_msg('ask for less') return -1"))
+    with pytest.raises(ScriptError, match=r"returned -1: ask for less$"):
+        site.stage_in(script)

@@ -249,3 +249,20 @@ def test_a_terminal_gets_colours_and_a_sum(script: Path) -> None:
     assert "\x1b[" in child.before and "1 error\r\n" in child.before
     plain = subprocess.run(command, capture_output=True, text=True)
     assert "\x1b[" not in plain.stdout and "1 error\n" not in plain.stdout
+
+
+def test_the_dialect_of_the_files_own_site(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As `lua run` and `lua test` take it: scrun.d/settings.lua beside the script."""
+    (tmp_path / "scrun.d").mkdir(mode=0o755)
+    settings = "local s = require 'luastd.settings'\ns.dialect = '5.1'\nreturn s\n"
+    (tmp_path / "scrun.d" / "settings.lua").write_text(settings)
+    (tmp_path / "scrun.d" / "settings.lua").chmod(0o644)
+    tmp_path.chmod(0o755)
+    script = tmp_path / "scrun.lua"
+    script.write_text(
+        "function slurm_scrun_stage_in() return 1 // 2 end\n"
+        "function slurm_scrun_stage_out() return 0 end\n"
+    )
+    assert "(Lua 5.1) [syntax]" in run(capfd, str(script))[1]
