@@ -11,6 +11,8 @@ import pytest
 
 from tests.py.cluster.base import Cluster
 from tests.py.cluster.existing import ExistingCluster
+from tests.py.engines.docker import Docker
+from tests.py.engines.dockerd import Daemons
 from tests.py.engines.podman import IMAGE, Podman
 
 MANUAL_EXAMPLE = Path(__file__).parents[2] / "data" / "manual-example-scrun.lua"
@@ -39,4 +41,29 @@ def leaving_nothing(cluster: Cluster) -> Iterator[Podman]:
     if left:
         cluster.restore_site()  # what a test made wrong must not keep it from being cleaned up
         podman.remove_all()
+    assert not left, "left behind:\n" + "\n".join(left)
+
+
+@pytest.fixture(scope="package")
+def daemons(installed_cluster: Cluster) -> Iterator[Daemons]:
+    """Containerd and dockerd, for the tests of this directory."""
+    if isinstance(installed_cluster, ExistingCluster):
+        pytest.skip("docker's daemons are started in clusters of our own alone")
+    daemons = Daemons(installed_cluster)
+    yield daemons
+    daemons.stop()
+
+
+@pytest.fixture
+def docker(scrun_cluster: Cluster, daemons: Daemons) -> Iterator[Docker]:
+    """root's docker; fails when something of containers is left after."""
+    daemons.start()
+    docker = Docker(daemons)
+    yield docker
+    daemons.start()
+    left = docker.wait_for_nothing()
+    if left:
+        scrun_cluster.restore_site()
+        docker.remove_all()
+        scrun_cluster.run(["scancel", "-u", "root"], user="root")
     assert not left, "left behind:\n" + "\n".join(left)
