@@ -1,4 +1,4 @@
-"""From argv to the code that serves it: the hot client, `create`, or the click command line."""
+"""From argv to the code that serves it: the hot client, a verb with more to do, or click."""
 
 import posix
 import sys
@@ -7,6 +7,7 @@ from scrun.hot.parse import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
     from scrun.hot.parse import Command
@@ -72,19 +73,9 @@ def _dispatch(command: "Command") -> int:
         from scrun.cli.match import run_for_matches  # crun's --regex, a rare tool
 
         return run_for_matches(command, run)
-    if command.verb == "create":
-        import gc  # its runs over what is only being loaded take 1 ms; the anchor enables it again
-
-        gc.disable()
-        _ensure_dependencies()
-        from scrun.anchor.create import run as create  # verbs after create do not load it
-
-        return create(command)
-    if command.verb == "exec":
-        _ensure_dependencies()
-        from scrun.anchor.exec import run as execute  # nobody else needs it
-
-        return execute(command)
+    serve = _find_server(command.verb)
+    if serve is not None:
+        return serve(command)
     from scrun.hot.client import run as ask  # create does not need it
 
     if ask(command):
@@ -93,6 +84,38 @@ def _dispatch(command: "Command") -> int:
     from scrun.anchor.recover import run as recover  # the anchor is dead
 
     return recover(command)
+
+
+def _find_server(verb: str) -> "Callable[[Command], int] | None":
+    """Return what serves a verb that does more than ask an anchor; the rest is not loaded."""
+    if verb in ("create", "run"):
+        import gc  # its runs over what is only being loaded take 1 ms; the anchor enables it again
+
+        gc.disable()
+        _ensure_dependencies()
+        if verb == "create":
+            from scrun.anchor.create import run as create
+
+            return create
+        from scrun.anchor.run import run as run_container
+
+        return run_container
+    if verb == "exec":
+        _ensure_dependencies()
+        from scrun.anchor.exec import run as execute
+
+        return execute
+    if verb == "list":
+        _ensure_dependencies()
+        from scrun.anchor.listing import run as list_containers
+
+        return list_containers
+    if verb in ("spec", "features", "checkpoint", "restore"):
+        _ensure_dependencies()
+        from scrun.anchor.containerless import run as run_here
+
+        return run_here
+    return None
 
 
 def _ensure_dependencies() -> None:
@@ -120,7 +143,7 @@ def _configure_log(command: "Command") -> None:
     log.configure_globals(command.globals)
     for name in command.ignored:
         log.debug(f"{command.verb}: option {name} has no effect here")
-    log.debug(f"{command.verb} {' '.join(command.operands)}")
+    log.debug(" ".join([command.verb, *command.operands]))
 
 
 def _report(command: "Command", failure: Exception) -> int:
@@ -134,7 +157,7 @@ def _report(command: "Command", failure: Exception) -> int:
     if isinstance(failure, (ScrunError, Refused, RootUnknown)):
         log.report(str(failure))
         return failure.exit_status if isinstance(failure, ScrunError) else 1
-    what = f"{command.verb} {command.operands[0]}"
+    what = " ".join([command.verb, *command.operands[:1]])
     if isinstance(failure, OSError):
         path = failure.filename
         log.report(HostError(what, failure, path=None if path is None else str(path)))

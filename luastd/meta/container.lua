@@ -15,6 +15,14 @@
 ---@field step_name string of its step, which nobody else in the job has
 ---@field variables table<string, string> SCRUN_* variables of the step
 
+--- What `spec`, `features`, `checkpoint` and `restore` get in a container's place.
+---@class scrun.Facts
+---@field id string empty where the verb takes none
+---@field backend 'slurm'|'local'
+---@field rootless boolean a container's runtime would run as an ordinary user
+---@field user_id integer
+---@field group_id integer
+
 ---@class scrun.verb.host
 local host = {}
 
@@ -97,5 +105,9 @@ function host.wait_ended() end
 --- Removes the container's directory.
 ---@return true ok
 function host.remove() end
+
+--- Asks this machine's OCI runtime what it can do. For `features` only.
+---@return string? json nil: it does not say, or containers run on nodes
+function host.runtime_features() end
 
 return host

@@ -37,10 +37,19 @@ class Interrupted(BaseException):
 
 
 def run(command: Command) -> int:
-    """Create a container; returns 0 once it is created.
+    """Create a container; returns 0 once it is created. See `create`."""
+    create(command)
+    return 0
+
+
+def create(command: Command, console: socket | None = None) -> int:
+    """Create a container; returns the anchor's process ID, a child of ours, once it is created.
 
     A signal that ends us ends the creation first: a job that still waits in the queue is taken
     back, and nothing of the container is left.
+
+    Args:
+        console: gets the master of the container's terminal, as a console socket would.
 
     Raises:
         ScrunError: bad id, bundle or config.json, an id in use, or whatever the policy refused;
@@ -51,22 +60,27 @@ def run(command: Command) -> int:
     root = choose_root(command.globals.get("root"))
     given = command.options.get("config")
     config = read_config(str(command.options.get("bundle") or "."), str(given) if given else None)
-    _check_options(command, config)
+    _check_options(command, config, has_console=console is not None)
     directory = make_directory(root, container_id)
     # Until the anchor has answered, verbs that find nobody alive here are to wait.
     recovery = take_lock(directory, "recovery")
     try:
-        return _create(command, config, directory)
+        return _create(command, config, directory, console)
     except Interrupted as signal:
-        _signal.signal(signal.number, _signal.SIG_DFL)
-        os.kill(os.getpid(), signal.number)
-        return 128 + signal.number  # not reached
+        die(signal.number)
     finally:
         if recovery is not None:
             os.close(recovery)
 
 
-def _create(command: Command, config: Config, directory: str) -> int:
+def die(number: int) -> NoReturn:
+    """End as a signal ends a process that does nothing about it."""
+    _signal.signal(number, _signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # not reached
+
+
+def _create(command: Command, config: Config, directory: str, console: socket | None) -> int:
     for number in ENDING:
         _signal.signal(number, _raise_interrupted)
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)
@@ -79,7 +93,7 @@ def _create(command: Command, config: Config, directory: str) -> int:
             _signal.signal(number, _signal.SIG_DFL)
         from scrun.anchor.main import serve  # only the anchor needs Lua
 
-        serve(command, config, directory, theirs)
+        serve(command, config, directory, theirs, console)
 
     pid = fork(be_anchor)
     theirs.close()
@@ -94,16 +108,20 @@ def _create(command: Command, config: Config, directory: str) -> int:
         _remove_remains(directory)
         raise
     ours.send(b"go")
-    return 0
+    return pid
 
 
-def _check_options(command: Command, config: Config) -> None:
-    """Refuse what cannot work before anything is made."""
+def _check_options(command: Command, config: Config, *, has_console: bool) -> None:
+    """Refuse what cannot work before anything is made.
+
+    A caller's own terminal is no place for a container that goes on when `create` has returned:
+    the shell is back at it. So crun and runc refuse it as well; `scrun run` stays with it.
+    """
     has_socket = bool(command.options.get("console_socket"))
-    if config.terminal and not has_socket:
+    if config.terminal and not has_socket and not has_console:
         raise ConfigError(
             f"{config.path}: process.terminal: nobody takes the terminal",
-            hint="pass --console-socket, or use `scrun run`",
+            hint="pass --console-socket, or use `scrun run` without --detach",
         )
     if has_socket and not config.terminal:
         raise UsageError(f"--console-socket: {config.path} has no process.terminal")

@@ -26,6 +26,7 @@ from scrun.oci.oci_conf import read_beside
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
+    from collections.abc import Sequence
     from typing import NoReturn
 
     from scrun.hot.parse import Command
@@ -35,18 +36,22 @@ SIGHUP, SIGINT, SIGTERM = 1, 2, 15
 VERBS = ("start", "kill", "delete", "exec")
 
 
-def serve(command: Command, config: Config, directory: str, channel: socket) -> NoReturn:
+def serve(
+    command: Command, config: Config, directory: str, channel: socket, console: socket | None
+) -> NoReturn:
     """Be the anchor of a container until it has ended; exits with its status. Never returns.
 
     Args:
         channel: to ``create``; it gets one reply, and says "go" or goes away.
+        console: gets the master of the container's terminal, if it has one.
     """
     status = 1
+    ours = [each.fileno() for each in (channel, console) if each is not None]
     try:
         os.setsid()
         log.configure_globals(command.globals)  # a verb does so only when it has to log
-        _close_inherited(channel.fileno(), int(str(command.options.get("preserve_fds") or 0)))
-        status = Anchor(command, config, directory, channel).run()
+        _close_inherited(ours, int(str(command.options.get("preserve_fds") or 0)))
+        status = Anchor(command, config, directory, channel, console).run()
         _sweep(os.path.dirname(directory))
     except ScrunError as err:
         _tell(channel, False, str(err), err.code)
@@ -60,7 +65,7 @@ def serve(command: Command, config: Config, directory: str, channel: socket) -> 
 def _sweep(root: str) -> None:
     """Remove what a delete that was killed has left: at our end nobody waits for us."""
     try:
-        found = any(name.startswith(("~", ".pod-")) for name in os.listdir(root))
+        found = any(name.startswith("~") for name in os.listdir(root))
     except OSError:  # the root may be gone by now
         return
     if found:
@@ -72,10 +77,18 @@ def _sweep(root: str) -> None:
 class Anchor:
     """One container's anchor."""
 
-    def __init__(self, command: Command, config: Config, directory: str, channel: socket) -> None:
+    def __init__(
+        self,
+        command: Command,
+        config: Config,
+        directory: str,
+        channel: socket,
+        console: socket | None,
+    ) -> None:
         self.channel = channel
-        socket = command.options.get("console_socket")
-        self.console_socket = socket and join_path(os.getcwd(), str(socket))
+        self.console = console
+        path = command.options.get("console_socket")
+        self.console_socket = path and join_path(os.getcwd(), str(path))
         self.pid_file = command.options.get("pid_file") and str(command.options["pid_file"])
         self.lock = take_lock(directory)
         self.loop = Loop()
@@ -121,11 +134,17 @@ class Anchor:
     def run(self) -> int:
         """Live; returns the exit status of the container."""
         container, lifecycle = self.container, self.lifecycle
-        if self.console_socket:
+        if self.config.terminal:
             from scrun.host.terminal import Terminal  # most containers have none
 
-            lifecycle.terminal = Terminal(self.config.console_size)
-            lifecycle.terminal.send_master(self.console_socket)
+            lifecycle.terminal = terminal = Terminal(self.config.console_size)
+            if self.console is not None:
+                terminal.hand_over(self.console)
+                self.console.close()
+            else:
+                terminal.send_master(str(self.console_socket))
+        elif self.console is not None:
+            self.console.close()
         container.publish()
         request = {"environment": container.environment, "config": self.config.raw}
         self.policy.run("create", container.table(), request, self._created)
@@ -177,13 +196,13 @@ def _tell(channel: socket, ok: bool, message: str, code: str) -> None:
         log.debug("create no longer listens")
 
 
-def _close_inherited(channel: int, preserved: int) -> None:
+def _close_inherited(ours: Sequence[int], preserved: int) -> None:
     """Close what engines leave open in us, and keep the preserved ones from our own commands."""
     for name in os.listdir("/proc/self/fd"):
         fd = int(name)
         if 3 <= fd < 3 + preserved:
             os.set_inheritable(fd, False)
-        elif fd > 2 and fd != channel:
+        elif fd > 2 and fd not in ours:
             try:
                 os.close(fd)
             except OSError:

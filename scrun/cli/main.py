@@ -24,6 +24,7 @@ from scrun.hot.options import (
     HELP,
     LIST,
     OPTIONAL,
+    REST,
     VERBS,
     VERSION,
     Option,
@@ -204,7 +205,7 @@ def _build_verb(name: str, verb: Verb) -> click.Command:
         callback=callback,
         params=[*arguments, *_build_options(verb.options)],
         help=verb.help,
-        context_settings={**HELP_NAMES, "allow_interspersed_args": verb.most != 0},
+        context_settings={**HELP_NAMES, "allow_interspersed_args": verb.most != REST},
     )
 
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 
 from scrun import log
+from scrun.cluster.local_runtime import choose_runtime
 from scrun.cluster.runtime_commands import with_signal
-from scrun.errors import ClusterError, ConfigError, ScrunError
+from scrun.errors import ClusterError, ScrunError
 from scrun.host.directory import write_file
-from scrun.host.process import Process, find_program, identify, spawn, spawn_quietly
+from scrun.host.process import Process, identify, spawn, spawn_quietly
 from scrun.oci.patterns import PatternValues, expand_command, quote_word
 
 TYPE_CHECKING = False
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
-NO_CGROUPS = ("--cgroup-manager=disabled",)  # crun; a job's limits are not ours to set here
-# Where systemd mounts version 2 beside version 1; crun refuses to run there, runc does not.
-HYBRID_CGROUPS = "/sys/fs/cgroup/unified/cgroup.procs"
 # Removes the container when we do not live to do it: at end of file nobody wrote "done". As long as
 # the runtime lives it may still be making the container, and one removal may come too early.
 GUARD = """
@@ -255,38 +253,10 @@ class LocalBackend:
     # The runtime.
 
     def _choose_runtime(self) -> list[str]:
-        """Return program and options; empty when oci.conf has whole command lines.
-
-        Raises:
-            ClusterError: there is no runtime (code NO_RUNTIME).
-            ConfigError: oci.conf has patterns that cannot be run here.
-        """
-        style = self._oci_conf.runtime_style() if self._oci_conf else None
-        if style == "create":
-            raise ConfigError(
-                f"{self._oci_conf.path if self._oci_conf else ''}: the local backend needs "
-                "RunTimeRun: RunTimeCreate and RunTimeStart are for slurmstepd only"
-            )
-        if style == "run":
-            return []
+        """Return program and options; see `choose_runtime`."""
         path = self._environment.get("PATH")
-        names = ["crun", "runc"]
-        if os.path.exists(HYBRID_CGROUPS):
-            names.reverse()
-        for name in [self._wanted] if self._wanted else names:
-            program = name if "/" in name else find_program(name, path) or find_program(name, None)
-            if program and os.access(program, os.X_OK):
-                options = NO_CGROUPS if os.path.basename(program) == "crun" else ()
-                return [program, *options, "--root", f"{self._spool_dir}/runtime"]
-        if self._wanted:
-            raise ClusterError(
-                f'no OCI runtime "{self._wanted}" here (setting local_runtime)', code="NO_RUNTIME"
-            )
-        raise ClusterError(
-            "no Slurm configuration, and neither crun nor runc on this machine",
-            code="NO_RUNTIME",
-            hint="install crun (apt-get install crun) or give a slurm.conf by -f",
-        )
+        runtime = choose_runtime(self._wanted, path, self._oci_conf)
+        return [*runtime, "--root", f"{self._spool_dir}/runtime"] if runtime else []
 
     def _command(self, verb: str, *options: str) -> list[str]:
         if self._runtime:

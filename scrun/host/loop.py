@@ -45,9 +45,9 @@ class Loop:
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._timers: list[Timer] = []
 
-    def watch(self, fd: int, callback: Callable[[], None]) -> None:
-        """Call ``callback`` whenever ``fd`` is readable or at its end."""
-        self._poll.register(fd, select.POLLIN)
+    def watch(self, fd: int, callback: Callable[[], None], *, writable: bool = False) -> None:
+        """Call ``callback`` whenever ``fd`` is readable (or writable), or at its end."""
+        self._poll.register(fd, select.POLLOUT if writable else select.POLLIN)
         self._callbacks[fd] = callback
 
     def forget(self, fd: int) -> None:

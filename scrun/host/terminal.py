@@ -80,15 +80,10 @@ class Terminal:
             self.path = os.ttyname(self.slave)
         except OSError as err:
             raise HostError("open a pseudoterminal", err) from err
+        # What is typed before a container is there must not be echoed here, nor lose its meaning.
         Settings(self.slave).make_raw()
         if size is not None:
             termios.tcsetwinsize(self.slave, size)
-        # Between two terminals it only passes things on. srun and the runtimes make it raw when
-        # they come up; what is typed before must not be echoed twice, nor lose its control keys.
-        attributes = termios.tcgetattr(self.slave)
-        attributes[IFLAG] &= ~TRANSLATION
-        attributes[LFLAG] &= ~LINE_EDITING
-        termios.tcsetattr(self.slave, termios.TCSANOW, attributes)
 
     def send_master(self, path: str) -> None:
         """Send the master to whoever listens on the AF_UNIX stream socket ``path``; it is gone.

@@ -27,13 +27,17 @@ class Option:
         self.metavar = metavar
 
 
+REST = -1
+
+
 class Verb:
     """One verb: its options, and its operands.
 
-    most: how many operands there may be; 0: the rest of the line is a command, options and all.
+    least, most: how many operands there are; most `REST`: the rest of the line is a command,
+        options and all.
     """
 
-    __slots__ = ("help", "most", "operands", "options")
+    __slots__ = ("help", "least", "most", "operands", "options")
 
     def __init__(
         self, help: str, options: tuple[Option, ...] = (), operands: str = "ID", most: int = 1
@@ -41,6 +45,7 @@ class Verb:
         self.help = help
         self.options = options
         self.operands = operands
+        self.least = min(1, len(operands))
         self.most = most
 
 
@@ -72,21 +77,37 @@ _CONSOLE_SOCKET = Option(
 _PRESERVE_FDS = Option(
     "preserve_fds", "--preserve-fds", OPTIONAL, "Hand descriptors 3 to 3+N-1 on.", "N"
 )
+_BUNDLE = Option("bundle", "-b --bundle", VALUE, "Bundle directory (default: here).", "DIR")
+_CREATE = (
+    _BUNDLE,
+    Option("config", "-f --config", VALUE, "Instead of BUNDLE/config.json.", "FILE"),
+    _CONSOLE_SOCKET,
+    Option("pid_file", "--pid-file", VALUE, "Write the anchor's process ID here.", "PATH"),
+    _PRESERVE_FDS,
+    Option("", "--no-pivot", FLAG),
+    Option("", "--no-new-keyring", FLAG),
+    Option("", "--no-subreaper", FLAG),
+)
+_CHECKPOINT = (
+    *(Option("", f"--{name}-path", VALUE, metavar="DIR") for name in ("image", "work", "parent")),
+    *(
+        Option("", f"--{name}", FLAG)
+        for name in (
+            *("leave-running", "tcp-established", "ext-unix-sk", "shell-job", "lazy-pages"),
+            *("file-locks", "pre-dump", "auto-dedup", "tcp-skip-in-flight", "link-remap"),
+        )
+    ),
+    Option("", "--manage-cgroups-mode", VALUE, metavar="MODE"),
+    Option("", "--status-fd", VALUE, metavar="FD"),
+    Option("", "--page-server", VALUE, metavar="ADDRESS"),
+    Option("", "--empty-ns", VALUE, metavar="NAMESPACE"),
+)
 _REGEX = Option("regex", "-r --regex", FLAG, "ID is a regular expression: every match.")
 
 VERBS = {
     "create": Verb(
         "Allocate a job, stage the container in, and leave it ready to start.",
-        (
-            Option("bundle", "-b --bundle", VALUE, "Bundle directory (default: here).", "DIR"),
-            Option("config", "-f --config", VALUE, "Instead of BUNDLE/config.json.", "FILE"),
-            _CONSOLE_SOCKET,
-            Option("pid_file", "--pid-file", VALUE, "Write the anchor's process ID here.", "PATH"),
-            _PRESERVE_FDS,
-            Option("", "--no-pivot", FLAG),
-            Option("", "--no-new-keyring", FLAG),
-            Option("", "--no-subreaper", FLAG),
-        ),
+        _CREATE,
     ),
     "start": Verb("Run the created container's process in its job."),
     "state": Verb("Print the container's state as JSON."),
@@ -122,7 +143,50 @@ VERBS = {
             Option("", "--no-subreaper", FLAG),
         ),
         "ID [COMMAND]...",
+        REST,
+    ),
+    "run": Verb(
+        "Create and start a container, wait for its end, delete it.",
+        (
+            *_CREATE,
+            Option("detach", "-d --detach", FLAG, "Return as soon as it runs."),
+            Option("keep", "--keep", FLAG, "Do not delete it after its end."),
+        ),
+    ),
+    "list": Verb(
+        "List the containers.",
+        (
+            Option("format", "-f --format", VALUE, "table (default) or json.", "FORMAT"),
+            Option("quiet", "-q --quiet", FLAG, "Only their IDs."),
+        ),
+        "",
         0,
+    ),
+    "spec": Verb(
+        "Write a config.json to start from.",
+        (
+            _BUNDLE,
+            Option("file", "-f --file", VALUE, "Instead of BUNDLE/config.json.", "FILE"),
+            Option("rootless", "--rootless", FLAG, "For an ordinary user (default unless root)."),
+        ),
+        "",
+        0,
+    ),
+    "features": Verb("Print what this runtime can do, as JSON.", (), "", 0),
+    "checkpoint": Verb("Refused: a container in a job cannot be saved.", _CHECKPOINT),
+    "restore": Verb(
+        "Refused, as checkpoint is.",
+        (
+            *_CHECKPOINT,
+            Option("", "-b --bundle", VALUE, metavar="DIR"),
+            Option("", "--pid-file", VALUE, metavar="PATH"),
+            Option("", "--lsm-profile", VALUE, metavar="PROFILE"),
+            Option("", "--lsm-mount-context", VALUE, metavar="CONTEXT"),
+            Option("", "--console-socket", VALUE, metavar="PATH"),
+            Option("", "-d --detach", FLAG),
+            Option("", "--no-pivot", FLAG),
+            Option("", "--no-subreaper", FLAG),
+        ),
     ),
 }
 

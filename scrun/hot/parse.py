@@ -1,7 +1,7 @@
 """From argv to a `Command`, for what engines send; anything else is click's to explain.
 
-The grammar: ``[GLOBAL OPTIONS] VERB [OPTIONS] ID [OPERANDS]``, ``--name value``, ``--name=value``,
-``-nvalue``, flags together (``-vv``), ``--`` ends the options. Options may follow the operands.
+The grammar: ``[GLOBAL OPTIONS] VERB [OPTIONS] [ID [OPERANDS]]``. Options: ``--name value``,
+``--name=value``, ``-nvalue``, flags together (``-vv``); ``--`` ends them. They may follow operands.
 """
 
 from scrun.hot.options import (
@@ -10,6 +10,7 @@ from scrun.hot.options import (
     GLOBAL,
     LIST,
     OPTIONAL,
+    REST,
     VALUE,
     VERBS,
     Option,
@@ -32,7 +33,7 @@ class Command:
         globals: root, slurm_conf, log, log_format (str), debug (True), verbose (int), if given.
         options: of the verb, by key (see `scrun.hot.options`), if given: flags True, others str;
             preserve_fds is "" when it came without a number; of LIST options a list.
-        operands: at least the container ID.
+        operands: the container ID, if the verb has one, and what follows it.
         ignored: spellings of the options that were accepted and have no effect.
     """
 
@@ -72,16 +73,17 @@ def parse(argv: list[str]) -> "Command | None":
     operands: list[str] = []
     while words:
         word = words[-1]
-        if word == "--" and not (operands and verb.most == 0):
+        if word == "--" and not (operands and verb.most == REST):
             words.pop()
             operands += words[::-1]
             break
-        if word.startswith("-") and word != "-" and not (operands and verb.most == 0):
+        if word.startswith("-") and word != "-" and not (operands and verb.most == REST):
             if not take_option(words, verb.options, options, ignored):
                 return None
         else:
             operands.append(words.pop())
-    if not 1 <= len(operands) <= (verb.most or len(operands)):
+    count = len(operands)
+    if count < verb.least or (verb.most != REST and count > verb.most):
         return None
     return Command(name, globals, options, operands, ignored)
 

@@ -1,0 +1,184 @@
+"""Between a caller's own stdio and the master of a container's terminal."""
+
+from __future__ import annotations
+
+import os
+import termios
+from _stat import S_ISCHR, S_ISFIFO
+
+from scrun.host.terminal import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scrun.host.loop import Loop
+
+END_OF_INPUT = b"\x04"  # Ctrl-D, what a terminal has for it
+END_AGAIN_S = 1.0
+QUIET_S = 1.0
+CHUNK_BYTES = 65536
+
+
+class Copy:
+    """Copies what ``source`` brings to ``sink``.
+
+    A sink that takes no more lets the source wait, never this process: there is another direction.
+
+    Args:
+        source: read when it is readable.
+        sink: not blocking, if that could be had; a descriptor that nobody else watches.
+        at_end: called once the source has ended and all of it is written, or the sink is gone.
+    """
+
+    def __init__(self, loop: Loop, source: int, sink: int, at_end: Callable[[], None]) -> None:
+        self._loop = loop
+        self._source = source
+        self._sink = sink
+        self._at_end = at_end
+        self._pending = b""
+        self.moved = 0
+        loop.watch(source, self._readable)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the sink has not taken all yet."""
+        return bool(self._pending)
+
+    def stop(self) -> None:
+        """Copy no more."""
+        self._loop.forget(self._source)
+        self._loop.forget(self._sink)
+        self._pending = b""
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._source, CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:  # EIO: nobody has the terminal open any more
+            data = b""
+        if not data:
+            self._loop.forget(self._source)
+            self._at_end()
+            return
+        self.moved += len(data)
+        self._pending = data
+        self._loop.forget(self._source)
+        self._loop.watch(self._sink, self._writable, writable=True)
+
+    def _writable(self) -> None:
+        try:
+            written = os.write(self._sink, self._pending)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.stop()
+            self._at_end()
+            return
+        self._pending = self._pending[written:]
+        if not self._pending:
+            self._loop.forget(self._sink)
+            self._loop.watch(self._source, self._readable)
+
+
+class Relay:
+    """A caller's stdio for a container's terminal.
+
+    Args:
+        master: of the container's terminal; ours from now on.
+    """
+
+    def __init__(self, loop: Loop, master: int) -> None:
+        self._loop = loop
+        self._master = master
+        os.set_blocking(master, False)
+        self._inlet = os.dup(master)
+        self._outlet = _reopen(1)
+        self._window = next((fd for fd in (0, 1, 2) if os.isatty(fd)), -1)
+        self._settings = Settings(0) if os.isatty(0) else None
+        self._input: Copy | None = None
+        self._output: Copy | None = None
+        self._is_over = False
+        self._when_drained: Callable[[], None] = lambda: None
+
+    def resize(self) -> None:
+        """Make the container's terminal as large as the caller's."""
+        if self._window >= 0 and not self._is_over:
+            size = termios.tcgetwinsize(self._window)
+            if size != (0, 0):
+                termios.tcsetwinsize(self._master, size)
+
+    def begin(self) -> None:
+        """Make the caller's terminal raw, and let the bytes flow."""
+        self.resume()
+        self._input = Copy(self._loop, 0, self._inlet, self._end_input)
+        self._output = Copy(self._loop, self._master, self._outlet, self._hang_up)
+
+    def resume(self) -> None:
+        """Make the caller's terminal raw (again, after it was stopped), and fit the size."""
+        if self._settings is not None:
+            self._settings.make_raw()
+        self.resize()
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Call ``done`` once all that the container has written is out. The container has ended."""
+        self._when_drained = done
+        if self._input is not None:
+            self._input.stop()
+        if self._is_over:
+            done()
+        else:
+            self._look_again(-1)
+
+    def restore(self) -> None:
+        """Put the caller's terminal back in order, whatever became of the rest."""
+        if self._settings is not None:
+            self._settings.restore()
+
+    def _look_again(self, moved: int) -> None:
+        """End when nothing comes any more though somebody has the terminal open still."""
+        output = self._output
+        if self._is_over or output is None:
+            return
+        if output.moved == moved and not output.is_waiting:
+            self._hang_up()
+        else:
+            self._loop.call_later(QUIET_S, lambda: self._look_again(output.moved))
+
+    def _end_input(self) -> None:
+        """Tell of the end as a terminal does; as often as a program may look at it anew."""
+        if self._is_over:
+            return
+        try:
+            os.write(self._inlet, END_OF_INPUT)
+        except OSError:
+            return
+        self._loop.call_later(END_AGAIN_S, self._end_input)
+
+    def _hang_up(self) -> None:
+        """Let go of the terminal: it ended, or who looked at it is gone."""
+        if self._is_over:
+            return
+        self._is_over = True
+        for copy in (self._input, self._output):
+            if copy is not None:
+                copy.stop()
+        os.close(self._inlet)
+        os.close(self._master)
+        self._when_drained()
+
+
+def _reopen(fd: int) -> int:
+    """Return a descriptor of the same that does not block and is ours alone, or ``fd`` itself.
+
+    O_NONBLOCK is shared by all who have a descriptor of the same opening: the caller's shell too.
+    """
+    mode = os.fstat(fd).st_mode
+    if S_ISCHR(mode) or S_ISFIFO(mode):
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        try:
+            return os.open(f"/proc/self/fd/{fd}", flags)
+        except OSError:
+            return fd  # another user's terminal, say
+    return fd
