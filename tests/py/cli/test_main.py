@@ -28,6 +28,9 @@ from scrun.hot.options import VERBS
         ("create --preserve-fds=x web", '"x" is not a number'),
         ("--log-format xml state web", '--log-format: unknown format "xml"'),
         ("delete --regex [", 'delete: bad regular expression "["'),
+        ("list web", "list: got unexpected extra argument (web)"),
+        ("run --kept web", 'run: no such option "--kept"'),
+        ("spec -b", 'option "-b" requires an argument'),
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_to_do(

@@ -57,6 +57,39 @@ def test_verbose_is_counted(line: str, count: int) -> None:
     assert command.globals["verbose"] == count
 
 
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ("list", {}),
+        ("list -q --format json", {"quiet": True, "format": "json"}),
+        ("list -fjson", {"format": "json"}),
+        ("features", {}),
+        ("spec --rootless --bundle /b", {"rootless": True, "bundle": "/b"}),
+    ],
+)
+def test_verbs_without_a_container(line: str, options: dict[str, object]) -> None:
+    command = parse(line.split())
+    assert command is not None
+    assert (command.options, command.operands) == (options, [])
+
+
+def test_run_as_buildkit_sends_it() -> None:
+    """engine-calls: BuildKit runs ``runc`` from PATH with this line."""
+    line = "--log /l --log-format json run --bundle /b --keep web"
+    command = parse(line.split())
+    assert command is not None
+    assert (command.verb, command.operands) == ("run", ["web"])
+    assert command.options == {"bundle": "/b", "keep": True}
+
+
+def test_checkpoint_as_containerd_sends_it() -> None:
+    line = "--root /r checkpoint --image-path D --work-path W --leave-running web"
+    command = parse(line.split())
+    assert command is not None
+    assert (command.operands, command.options) == (["web"], {})
+    assert command.ignored == ["--image-path", "--work-path", "--leave-running"]
+
+
 @pytest.mark.parametrize(("word", "value"), [("--force", True), ("--force=false", False)])
 def test_flags_in_the_spelling_of_go(word: str, value: bool) -> None:
     command = parse(["delete", word, "web"])
@@ -76,6 +109,7 @@ def test_an_identifier_after_two_hyphens() -> None:
         *("", "--help", "--version", "-V", "-?", "state", "state a b", "kill a b c", "--nonsense"),
         *("state --nonsense a", "frob a", "--root", "create --bundle", "delete --force=perhaps a"),
         *("state --help", "create --preserve-fds=x a", "lua which verbs.kill"),
+        *("list web", "features x", "run", "checkpoint"),
     ],
 )
 def test_help_and_mistakes_are_left_to_click(line: str) -> None:
