@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_SEQPACKET, socketpair
 
@@ -26,6 +27,7 @@ else:
     import _signal  # `signal` wraps it in enums: 5 ms
 
 REPLY_BYTES = 65536
+BUNDLE_POLL_MS = 1000
 ENDING = (1, 2, 15)  # SIGHUP, SIGINT, SIGTERM: the creation ends, with all it got so far
 
 
@@ -98,7 +100,7 @@ def _create(command: Command, config: Config, directory: str, console: socket | 
     pid = fork(be_anchor)
     theirs.close()
     try:
-        _wait(ours, command.operands[0])
+        _wait(ours, command.operands[0], config.bundle)
         pid_file = command.options.get("pid_file")
         if pid_file:
             write_pid_file(join_path(os.getcwd(), str(pid_file)), pid)
@@ -133,7 +135,16 @@ def _check_options(command: Command, config: Config, *, has_console: bool) -> No
             raise UsageError(f"--preserve-fds {count}: descriptor {fd} is not open") from None
 
 
-def _wait(channel: socket, container_id: str) -> None:
+def _wait(channel: socket, container_id: str, bundle: str) -> None:
+    """Wait for the anchor's answer, as long as the engine that asked is not done with it.
+
+    One that was killed leaves its monitor, and so us, waiting; the bundle goes with `rm --force`.
+    """
+    poll = select.poll()
+    poll.register(channel.fileno(), select.POLLIN)
+    while not poll.poll(BUNDLE_POLL_MS):
+        if not os.path.isdir(bundle):
+            raise StateError(f"create {container_id}: its bundle {bundle} was removed")
     answer = channel.recv(REPLY_BYTES)
     if not answer:
         raise StateError(f"create {container_id}: the anchor died")

@@ -33,6 +33,7 @@ SIGKILL = 9
 # Signals whose default is not to end a process (signal(7)): a created container outlives them.
 HARMLESS = frozenset((0, 17, 18, 23, 28))
 LOST_GRACE_S = 15.0  # for srun to end by itself when its job has ended
+BUNDLE_POLL_S = 1.0
 MARKER = "released"  # the container has ended and nothing but its directory is left
 
 
@@ -105,11 +106,26 @@ class Lifecycle:
             self.container.become(CREATED)
             done(True, "", "")
             if self.terminal is not None:  # stdio is the engine's, which waits for its end
+            self._watch_bundle()
                 os.close(_let_go_of_stdio())
         else:
             self._give_up(lambda: done(False, message, code))
 
     def abandon(self, reason: ScrunError) -> None:
+    def _watch_bundle(self) -> None:
+        """End a container that was not started when its bundle goes: nobody will ask to delete it.
+
+        So it is where a podman was killed while it created one: `rm --force` removes the bundle,
+        and neither calls us nor ends the monitor.
+        """
+        if self.container.status != CREATED or self._ending:
+            return
+        if os.path.isdir(self.container.submission_bundle):
+            self.loop.call_later(BUNDLE_POLL_S, self._watch_bundle)
+        else:
+            log.error(f"{self.container.id}: its bundle was removed: it ends")
+            self.discard()
+
         """End the creation, whatever it waits for; a container just created ends as if killed."""
         if self._doomed is not None or self._ending:
             return
