@@ -141,7 +141,8 @@ def test_a_shell_at_the_callers_terminal(runtime: Runtime) -> None:
         expect_size(seat, b"33 77")
         seat.resize(40, 100)
         expect_size(seat, b"40 100")
-        seat.screen.send(b"echo o''n; sleep 100\r")
+        # One process, so that there is no moment between the two.
+        seat.screen.send(b"sh -c \"echo o''n; exec sleep 100\"\r")
         seat.screen.expect(rb"\non\r\n")
         seat.screen.send(b"\x03")
         seat.screen.expect_exact(PROMPT)
