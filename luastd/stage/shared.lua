@@ -5,6 +5,7 @@
 local binds = require 'scrun.oci.binds'
 local bundle = require 'scrun.stage.bundle'
 local host = require 'host'
+local origin = require 'scrun.stage.origin'
 local place = require 'scrun.stage.place'
 
 ---@class scrun.stage.shared
@@ -84,6 +85,9 @@ function M.fill(ctx, config, rootfs, directory)
     end
   end
   bundle.adapt(config, ctx)
+  if ctx.backend == 'slurm' then
+    rootfs = origin.find(rootfs, ctx.bundle)
+  end
   bundle.place(config, ctx, directory, rootfs)
   if ctx.backend == 'slurm' then
     ok, errmsg, code = bundle.carry(config, ctx, directory)
