@@ -1,7 +1,8 @@
---- What to ask Slurm for: SCRUN_* of the caller, then the container's own environment, then
---- its annotations `slurm.job.<option>`; the later wins.
+--- What to ask Slurm for: the limits of config.json, then SCRUN_* of the caller, then the
+--- container's own environment, then its annotations `slurm.job.<option>`; the later wins.
 --- Source: scrun(1), "INPUT ENVIRONMENT VARIABLES"; options in job/options.lua.
 local options = require 'scrun.job.options'
+local resources = require 'scrun.job.resources'
 
 ---@class scrun.job.request
 local M = {}
@@ -75,6 +76,24 @@ local function read_input(chosen, environment, input, names)
       local key = input.part == 'wait' and input.option .. '@' or input.option
       choose(chosen, key, environment[name], name)
     end
+  end
+end
+
+--- Layer 0: the limits that an engine was given.
+---@param chosen table<string, scrun.job.Choice>
+---@param config oci.Config
+local function read_limits(chosen, config)
+  for option, value in pairs(resources.options(config)) do
+    choose(chosen, option, value, 'linux.resources')
+  end
+end
+
+--- Of two options that exclude each other takes away the limit's.
+---@param chosen table<string, scrun.job.Choice>
+local function drop_double_memory(chosen)
+  local is_limit = chosen.mem and chosen.mem.origin == 'linux.resources'
+  if is_limit and (chosen['mem-per-cpu'] or chosen['mem-per-gpu']) then
+    chosen.mem = nil
   end
 end
 
@@ -236,6 +255,7 @@ function M.from(environment, config, settings, id)
   local caller = by_name(environment)
   local container = by_name(config.process and config.process.env)
   local chosen = {}
+  read_limits(chosen, config)
   read_caller(chosen, caller)
   read_container(chosen, container)
   local ok, errmsg, code = read_annotations(chosen, config.annotations)
@@ -243,6 +263,7 @@ function M.from(environment, config, settings, id)
     return nil, errmsg, code
   end
   join_switches(chosen)
+  drop_double_memory(chosen)
   M.add_defaults(chosen, id, settings)
   for option, choice in pairs(chosen) do
     if choice.value ~= true and choice.value:find('\0', 1, true) then

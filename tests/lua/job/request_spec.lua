@@ -31,6 +31,22 @@ describe('job.request', function()
     assert.same({ salloc = {}, srun = {}, origin = {} }, made)
   end)
 
+  it('takes the limits of an engine where nobody says more', function()
+    local limits = { memory = { limit = 67108865, swap = -1 } }
+    limits.cpu = { quota = 150000, period = 1e5 }
+    local function made(environment)
+      return request.from(environment, { linux = { resources = limits } }, {}).salloc
+    end
+    assert.same({ '--cpus-per-task=2', '--mem=65M' }, made {})
+    assert.same({ '--cpus-per-task=4', '--mem=1G' }, made {
+      'SCRUN_CPUS_PER_TASK=4',
+      'SCRUN_MEM_PER_NODE=1G',
+    })
+    assert.same({ '--cpus-per-task=2', '--mem-per-cpu=1G' }, made { 'SCRUN_MEM_PER_CPU=1G' })
+    limits = { memory = { limit = -1 }, cpu = { quota = 0, shares = 5 }, pids = { limit = 7 } }
+    assert.same({}, made {})
+  end)
+
   it("reads the caller's variables, as a map and as a list", function()
     local wanted = { '--partition=gpu', '--time=1:00' }
     assert.same(wanted, salloc { SCRUN_TIMELIMIT = '1:00', SCRUN_PARTITION = 'gpu', HOME = '/h' })
