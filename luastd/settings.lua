@@ -54,6 +54,11 @@ return {
   --- subordinate ids; crun can.
   rootless_user = 'process',
 
+  --- How stdout comes, without a terminal: `lines`: whole lines, as srun hands them on; `bytes`:
+  --- at once, by a further step in the job; `auto`: bytes where the container has an input
+  --- (`podman run -i`) or SCRUN_UNBUFFEREDIO is set. Several tasks, or labels: always lines.
+  output = 'auto',
+
   --- Variables of the job that the container gets: Lua patterns of names.
   env_keep = {
     '^SLURM_',

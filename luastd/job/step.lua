@@ -9,6 +9,7 @@ local M = {}
 ---@field args string[] the container's command; args[1] absolute, since slurmstepd looks a bare
 --- name up on the node
 ---@field variables? table<string, string> of ours (SCRUN_*), which the container's process gets
+---@field output? string file of the node that takes stdout
 ---@field terminal? boolean the step gets a pseudoterminal
 ---@field adopted? boolean the allocation is not ours: share its resources with its other steps
 
@@ -24,6 +25,32 @@ function M.export(variables)
   end
   table.sort(names)
   return '--export=' .. (names[1] and table.concat(names, ',') or 'NONE')
+end
+
+--- Override point: whether stdout is to come byte by byte, not in whole lines. Of several tasks
+--- lines would be torn apart, and labels are for lines.
+---@param container scrun.Container
+---@param job_variables string[] `NAME=value`
+---@param settings scrun.settings
+---@return boolean
+function M.wants_bytes(container, job_variables, settings)
+  if container.terminal or settings.output == 'lines' then
+    return false
+  end
+  local wanted = settings.output == 'bytes' or container.interactive
+  for _, option in ipairs(container.request.srun) do
+    wanted = wanted or option == '--unbuffered'
+    if option == '--label' then
+      return false
+    end
+  end
+  for _, entry in ipairs(job_variables) do
+    local tasks = entry:match '^SLURM_TASKS_PER_NODE=(.*)$' or entry:match '^SLURM_NTASKS=(.*)$'
+    if tasks and tasks ~= '1' then
+      return false
+    end
+  end
+  return wanted
 end
 
 --- Override point: options in front of those that the request brings.
@@ -45,6 +72,10 @@ function M.options(container, request)
   end
   if container.terminal then
     argv[#argv + 1] = '--pty'
+  end
+  if container.output then
+    argv[#argv + 1] = '--output=' .. container.output
+    argv[#argv + 1] = '--unbuffered' -- for stderr; the file is what it is
   end
   if container.adopted then
     argv[#argv + 1] = '--overlap'

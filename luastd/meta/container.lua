@@ -12,6 +12,7 @@
 ---@field request? scrun.job.Request what the job was asked for with
 ---@field rootless boolean the node's runtime runs as an ordinary user
 ---@field terminal boolean its process has a terminal
+---@field interactive boolean its stdin is something else than /dev/null
 ---@field step_name string of its step, which nobody else in the job has
 ---@field variables table<string, string> SCRUN_* variables of the step
 
@@ -22,6 +23,12 @@
 ---@field rootless boolean a container's runtime would run as an ordinary user
 ---@field user_id integer
 ---@field group_id integer
+
+---@class scrun.exec.Launch
+---@field process string as JSON
+---@field terminal boolean
+---@field bytes? boolean stdout comes byte by byte, not in whole lines
+---@field node? string name, or place (from 0) among the container's; nil: the first
 
 ---@class scrun.verb.host
 local host = {}
@@ -73,7 +80,7 @@ function host.config() end
 function host.job_variables() end
 
 --- Tells how a further process is run in the container.
----@param request { process: string, terminal: boolean } the process as JSON
+---@param request scrun.exec.Launch
 ---@return true? ok
 ---@return table launch for the caller of `exec`; with nil: errmsg
 ---@return string? code
@@ -83,6 +90,12 @@ function host.exec(request) end
 ---@return integer rows
 ---@return integer columns
 function host.console_size() end
+
+--- Prepares a stdout that comes byte by byte.
+---@return string? path for srun's `--output`; empty: it comes so by itself; nil: it cannot be
+---@return string? errmsg
+---@return string? code
+function host.open_output() end
 
 --- Starts the container.
 ---@param argv string[] of srun, see job/step.lua

@@ -21,6 +21,8 @@ local CAPABILITY_SETS = { 'bounding', 'effective', 'inheritable', 'permitted', '
 ---@field user? string `UID[:GID]`
 ---@field cap? string[]
 ---@field no_new_privs? boolean
+---@field node? string of `--node`
+---@field interactive boolean its stdin is something else than /dev/null
 
 ---@param process oci.Process
 ---@param given string
@@ -109,6 +111,31 @@ function M.adapt(process, container)
   return env.merge(config, host.job_variables(), wanted).process
 end
 
+--- Override point: the node where the process runs, of a container that has several: the option
+--- `--node`, else SCRUN_EXEC_NODE in the process's environment (`podman exec -e`), else the
+--- container's annotation `scrun.exec.node`.
+---@param container scrun.Container
+---@param request scrun.exec.Request
+---@param process oci.Process
+---@return string? node name, or place among the container's nodes; nil: the first
+function M.node(container, request, process)
+  local wanted = request.node
+  for _, entry in ipairs(process.env or {}) do
+    wanted = wanted or entry:match '^SCRUN_EXEC_NODE=(.+)$'
+  end
+  return wanted or (container.annotations or {})['scrun.exec.node']
+end
+
+--- Override point: whether stdout is to come byte by byte, not in whole lines.
+---@param request scrun.exec.Request
+---@return boolean
+function M.wants_bytes(request)
+  if request.terminal then
+    return false
+  end
+  return settings.output == 'bytes' or (settings.output == 'auto' and request.interactive)
+end
+
 --- Runs the verb: tells the caller how to run the process.
 ---@param container scrun.Container
 ---@param request scrun.exec.Request
@@ -131,6 +158,8 @@ function M.run(container, request)
   return host.exec {
     process = json.encode(M.adapt(process, container)),
     terminal = request.terminal,
+    bytes = M.wants_bytes(request),
+    node = M.node(container, request, process),
   }
 end
 

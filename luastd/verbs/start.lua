@@ -6,12 +6,14 @@ local host = require 'host'
 local json = require 'scrun.json'
 local namespaces = require 'scrun.oci.namespaces'
 local pod = require 'scrun.job.pod'
+local settings = require 'scrun.settings'
 local step = require 'scrun.job.step'
 
 --- Override point: the arguments of srun.
 ---@param container scrun.Container
+---@param output? string where stdout goes instead of srun's own; a path on the node
 ---@return string[]
-function M.argv(container)
+function M.argv(container, output)
   -- By this name signals find the step.
   local request = { srun = container.request.srun, job_name = container.step_name }
   return step.argv({
@@ -20,6 +22,7 @@ function M.argv(container)
     args = container.args,
     variables = container.variables,
     terminal = container.terminal,
+    output = output,
     adopted = (container.request.job_id or container.request.pod) ~= nil,
   }, request)
 end
@@ -90,7 +93,11 @@ function M.run(container)
   if pod.of(container) then
     M.leave_namespaces(container)
   end
-  return host.start_step(M.argv(container))
+  local output
+  if step.wants_bytes(container, host.job_variables(), settings) then
+    output = host.open_output() -- nil: lines are better than nothing
+  end
+  return host.start_step(M.argv(container, output ~= '' and output or nil))
 end
 
 return M

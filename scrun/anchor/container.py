@@ -7,6 +7,7 @@ import os
 from scrun.errors import HostError
 from scrun.host.directory import write_file
 from scrun.host.process import read_boot
+from scrun.host.stdio import has_input
 from scrun.host.user import Caller
 from scrun.hot.remove import remove_container
 from scrun.hot.wire import dumps
@@ -42,6 +43,7 @@ class Container:
         args: the command; once policy had it looked up in the image, by its path.
         request: what policy asked for a job with.
         describe: what policy makes of the members of the state document; None: nothing else.
+        interactive: its stdin is something else than /dev/null.
         staged: stage_in has succeeded, and stage_out has not run.
         backend, job: the backend's name and what it recorded of the job.
         pyslurm, command_timeout_s: the settings, for who recovers the container.
@@ -76,6 +78,7 @@ class Container:
         self.args: list[str] = []
         self.request: dict[str, Any] = {}
         self.terminal = False
+        self.interactive = False
         self.status = CREATING
         self.staged = False
         self.describe: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
@@ -156,6 +159,7 @@ class Container:
             "args": self.args,
             "request": self.request,
             "terminal": self.terminal,
+            "interactive": self.interactive,
             "rootless": self.rootless,
             "step_name": self.step_name,
             "variables": self.output_variables(),
@@ -195,6 +199,7 @@ def submitted(command: Command, directory: str, config: Config, user: Caller) ->
         created=format_time(),
     )
     container.args, container.terminal = config.args, config.terminal
+    container.interactive = has_input()
     return container
 
 

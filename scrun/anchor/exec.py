@@ -18,6 +18,7 @@ from scrun.errors import ScrunError, StateError
 from scrun.host.directory import write_pid_file
 from scrun.host.loop import Loop
 from scrun.host.process import fork, kill_group, spawn
+from scrun.host.stdio import Reader
 from scrun.hot.wire import dumps, loads
 
 TYPE_CHECKING = False
@@ -122,6 +123,9 @@ class Session:
         terminal = self._request.open_terminal()
         try:
             self._process = self._start(terminal.path if terminal is not None else None)
+            reader = None
+            if self._launch.get("piped"):
+                reader = Reader(self._loop, 1, lambda: _send(self._connection, {"deaf": True}))
             if self._parent is not None:
                 _let_go_of_stdio()
             self._loop.watch(self._connection.fileno(), self._anchor_spoke)
@@ -130,6 +134,8 @@ class Session:
             _send(self._connection, {"watch": True})
             while not self._over:
                 self._loop.run_once()
+            if reader is not None:
+                reader.forget()
         finally:
             self._request.restore_terminal()
             if terminal is not None:

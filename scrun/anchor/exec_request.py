@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from scrun.errors import ConfigError, HostError, StateError, UsageError
+from scrun.host.stdio import has_input
 from scrun.hot import client
 from scrun.hot.root import choose_root
 from scrun.hot.wire import dumps, loads
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from scrun.host.terminal import Settings, Terminal
     from scrun.hot.parse import Command
 
-POLICYS = ("cwd", "user", "env", "cap", "no_new_privs")  # options that verbs/exec.lua reads
+# Options that verbs/exec.lua reads.
+POLICYS = ("cwd", "user", "env", "cap", "no_new_privs", "node")
 
 
 class Request:
@@ -84,7 +86,7 @@ class Request:
             "verb": "exec",
             "id": name,
             "options": {key: options[key] for key in POLICYS if key in options}
-            | {"terminal": self.terminal},
+            | {"terminal": self.terminal, "interactive": has_input()},
             "operands": self.args,
             "process": self.process,
         }

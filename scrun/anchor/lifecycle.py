@@ -90,6 +90,7 @@ class Lifecycle:
             "config": lambda resume: resume(self.config.raw),
             "job_variables": self._job_variables,
             "console_size": self._console_size,
+            "open_output": self._open_output,
             "start_step": self._start_step,
             "signal": self._signal,
             "wait_ended": self._wait_ended,
@@ -105,13 +106,12 @@ class Lifecycle:
         if ok:
             self.container.become(CREATED)
             done(True, "", "")
-            if self.terminal is not None:  # stdio is the engine's, which waits for its end
             self._watch_bundle()
+            if self.terminal is not None:  # stdio is the engine's, which waits for its end
                 os.close(_let_go_of_stdio())
         else:
             self._give_up(lambda: done(False, message, code))
 
-    def abandon(self, reason: ScrunError) -> None:
     def _watch_bundle(self) -> None:
         """End a container that was not started when its bundle goes: nobody will ask to delete it.
 
@@ -126,6 +126,7 @@ class Lifecycle:
             log.error(f"{self.container.id}: its bundle was removed: it ends")
             self.discard()
 
+    def abandon(self, reason: ScrunError) -> None:
         """End the creation, whatever it waits for; a container just created ends as if killed."""
         if self._doomed is not None or self._ending:
             return
@@ -229,6 +230,16 @@ class Lifecycle:
     def _console_size(self, resume: Resume) -> None:
         resume(*(self.terminal.size() if self.terminal is not None else (0, 0)))
 
+    def _open_output(self, resume: Resume) -> None:
+        def opened(error: ScrunError | None, path: str) -> None:
+            if error is None:
+                resume(path)
+            else:
+                log.info(f"{self.container.id}: {error}")
+                _refuse(resume, error)
+
+        self.backend.open_output(opened)
+
     def _start_step(self, resume: Resume, argv: list[str]) -> None:
         container = self.container
         if self._ending or self._doomed is not None:
@@ -296,9 +307,9 @@ class Lifecycle:
         self.backend.ended()
         if self._step.was_killed:  # the container may live on: nobody has told of its end
             log.error(f"{self.container.id}: what ran the container was killed")
-            self.backend.settle(lambda: self._step_over(status))
+            self.backend.settle(lambda: self.backend.drain(lambda: self._step_over(status)))
         else:
-            self._step_over(status)
+            self.backend.drain(lambda: self._step_over(status))
 
     def _step_over(self, status: int) -> None:
         log.info(f"{self.container.id}: ended with status {status}")

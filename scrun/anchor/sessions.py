@@ -1,7 +1,8 @@
 """The exec sessions of a container: who runs a process in it talks to its anchor while it runs.
 
 A session is another `scrun` (see `scrun.anchor.exec`). It asks over its connection what became of
-its process (``{"watch": True}``) and has signals sent (``{"signal": N}``); when it goes without
+its process (``{"watch": True}``) and has signals sent (``{"signal": N}``), or tells that nobody
+reads its stdout any more (``{"deaf": True}``); when it goes without
 ``{"ended": True}``, its process is killed.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import os
 
 from scrun import log
-from scrun.cluster.exec_steps import PROCESS, send_signal, watch_start
+from scrun.cluster.exec_steps import PROCESS, hang_up, send_signal, watch_start
 from scrun.errors import ScrunError
 from scrun.hot.wire import dumps, loads
 from scrun.oci.state import RUNNING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from scrun.anchor.container import Container
     from scrun.cluster.backend import Backend
+    from scrun.cluster.control import TextAnswer
     from scrun.host.loop import Loop
 
     Resume = Callable[..., None]
@@ -69,14 +71,17 @@ class Sessions:
             directory,
             terminal=bool(request.get("terminal")),
             pattern=self._pattern,
+            piped=bool(request.get("bytes")),
+            node=str(request.get("node") or ""),
             done=prepared,
         )
 
     def adopt(self, connection: socket, launch: Mapping[str, Any]) -> None:
         """Take over the connection of a caller that was told how to run its process."""
         directory = str(launch["directory"])
+        node = str(launch["node"])
         self._open[directory] = connection
-        self._loop.watch(connection.fileno(), lambda: self._read(connection, directory))
+        self._loop.watch(connection.fileno(), lambda: self._read(connection, directory, node))
 
     def end(self) -> None:
         """End what still runs: the container has ended."""
@@ -90,32 +95,33 @@ class Sessions:
         mark = f"{container.user.uid}-{container.job_id}-{os.getpid()}-{self._count}"
         return f"/tmp/scrun-exec-{mark}"
 
-    def _read(self, connection: socket, directory: str) -> None:
+    def _read(self, connection: socket, directory: str, node: str) -> None:
         try:
             data = connection.recv(MESSAGE_BYTES)
             message = loads(data) if data else {}
         except (OSError, ValueError):
             message = {}
         if message.get("watch"):
-            watch_start(
-                self._loop,
-                self._backend.ask,
-                directory,
-                lambda error: _tell(connection, error),
-            )
+            ask = self._on(node)
+            watch_start(self._loop, ask, directory, lambda error: _tell(connection, error))
         elif isinstance(message.get("signal"), int):
-            self._kill(directory, message["signal"])
+            self._kill(directory, node, message["signal"])
+        elif message.get("deaf"):
+            hang_up(self._on(node), directory)
         else:
             if not message.get("ended"):
-                self._kill(directory, SIGKILL)
+                self._kill(directory, node, SIGKILL)
             self._close(connection, directory)
 
-    def _kill(self, directory: str, number: int) -> None:
+    def _on(self, node: str) -> Callable[[str, TextAnswer], None]:
+        return lambda command, answer: self._backend.ask(command, answer, node)
+
+    def _kill(self, directory: str, node: str, number: int) -> None:
         def sent(error: ScrunError | None) -> None:
             if error is not None:
                 log.debug(f"{self._container.id}: exec: {error}")
 
-        send_signal(self._backend.ask, directory, number, sent)
+        send_signal(self._on(node), directory, number, sent)
 
     def _close(self, connection: socket, directory: str) -> None:
         if self._open.pop(directory, None) is not None:

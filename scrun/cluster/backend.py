@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from scrun.oci.oci_conf import OciConf
     from scrun.settings import Settings
 
+    Opened = Callable[[ScrunError | None, str], None]
     Done = Callable[[ScrunError | None], None]
     Prepared = Callable[[ScrunError | None, dict[str, Any]], None]
-    """Gets ``srun`` (program and first options; none: no srun), ``argv`` and ``environment``."""
+    """Gets ``srun`` (program, first options; none: no srun), ``argv``, ``environment``, ``node``.
+    """
 
     class Backend(Protocol):
         """One container's job.
@@ -64,24 +66,48 @@ if TYPE_CHECKING:
                 terminal: path of the one that takes the place of stdio.
             """
 
+        def open_output(self, opened: Opened) -> None:
+            """Prepare a stdout that comes byte by byte; ``opened`` gets srun's ``--output``.
+
+            Empty: without more ado it comes so.
+            """
+
         def signal(self, number: int, done: Done) -> None:
             """Deliver a signal to the container's process."""
 
         def prepare_exec(
-            self, directory: str, *, terminal: bool, pattern: str | None, done: Prepared
+            self,
+            directory: str,
+            *,
+            terminal: bool,
+            piped: bool,
+            pattern: str | None,
+            node: str,
+            done: Prepared,
         ) -> None:
             """Tell how a process is run in the container; it comes in `exec_steps.PROCESS`.
 
             Args:
                 directory: of the process, on the node.
                 pattern: the setting ``runtime_exec``.
+                piped: stdout is to come byte by byte.
+                node: its name, or its place (from 0) among the container's; empty: the first.
             """
 
-        def ask(self, command: str, answer: TextAnswer) -> None:
-            """Run a line of shell on the container's node."""
+        def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
+            """Run a line of shell on the container's nodes.
+
+            Of several nodes the outputs come one after the other, with the highest status.
+
+            Args:
+                node: the only one to run it; as `prepare_exec` told.
+            """
 
         def ended(self) -> None:
             """Hear that the step has ended: what is still to be delivered is void."""
+
+        def drain(self, done: Callable[[], None]) -> None:
+            """Call ``done`` when what the step wrote to stdout has gone out."""
 
         def settle(self, done: Callable[[], None]) -> None:
             """End the container's process after its step was torn away from us; ``done`` then."""

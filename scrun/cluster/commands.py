@@ -10,7 +10,7 @@ import os
 from scrun import log
 from scrun.cluster.environment import of_job, without_defaults
 from scrun.cluster.holder import Holder, read_messages
-from scrun.cluster.step import spawn_step, worth_telling
+from scrun.cluster.step import can_reopen, spawn_step, worth_telling
 from scrun.errors import ClusterError, ScrunError
 from scrun.host.process import Process, kill_group, spawn_quietly
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from scrun.cluster.backend import Done, Prepared
+    from scrun.cluster.backend import Done, Opened, Prepared
     from scrun.cluster.control import TextAnswer
+    from scrun.cluster.output_step import OutputStep
     from scrun.cluster.pod import PodJob
     from scrun.cluster.step_signals import StepSignals
     from scrun.host.loop import Loop
@@ -60,6 +61,7 @@ class CommandsBackend:
         self._holder = Holder(loop, spool_dir, self._environment, container_id)
         self._pod: PodJob | None = None
         self._signals: StepSignals | None = None
+        self._output: OutputStep | None = None
         self._check: Process | None = None  # srun that reads options
         self._step_log = f"{spool_dir}/srun.log"
 
@@ -261,9 +263,12 @@ class CommandsBackend:
             oci_conf=self._oci_conf,
             user=self._user,
             cancel=self._cancel_until_over,
+            job_nodes=self._count_nodes(),
         )
         if terminal is not None:
             self._signals.fit_terminal()
+        if self._output is not None:
+            self._output.watch()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         messages = os.open(self._step_log, flags, 0o600)
         try:
@@ -277,6 +282,26 @@ class CommandsBackend:
         finally:
             os.close(messages)
 
+    def open_output(self, opened: Opened) -> None:
+        """See `Backend.open_output`: a step beside the container's."""
+        from scrun.cluster.output_step import OutputStep  # most containers have no input
+
+        if not can_reopen(2):  # srun would send stderr along with what goes to the path
+            opened(ClusterError("stderr cannot be told from it here", code="NO_OUTPUT"), "")
+            return
+        if self._output is not None:  # of a start that failed
+            self._output.kill()
+        environment = self._commands_environment()
+        self._output = OutputStep(self._loop, self._srun(), self.job_id, environment)
+        self._output.open(opened)
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """See `Backend.drain`."""
+        if self._output is None:
+            done()
+        else:
+            self._output.close(done)
+
     def step_messages(self) -> list[str]:
         """See `Backend.step_messages`: what srun said, but for the status that we hand on."""
         return worth_telling(read_messages(self._step_log))
@@ -285,14 +310,21 @@ class CommandsBackend:
         """See `Backend.remote_argv`."""
         options = ["--jobid", str(self.job_id), "--no-kill", "--job-name", "lua-command"]
         options.append("--overlap")
+        count = len(nodes) or self._count_nodes()
+        if count:
+            options += [f"--nodes={count}", f"--ntasks={count}", "--ntasks-per-node=1"]
         if nodes:
-            options += [f"--nodes={len(nodes)}", "--ntasks-per-node=1"]
             options.append(f"--nodelist={','.join(nodes)}")
         return [*self._srun(), *options, "--", *argv]
 
     def allowed(self, entries: list[str]) -> list[str]:
         """See `Backend.allowed`: all; slurmstepd itself follows EnvExclude of oci.conf."""
         return entries
+
+    def _count_nodes(self) -> int:
+        """Return how many nodes the job has; 0: nobody told."""
+        count = self.job_variables.get("SLURM_JOB_NUM_NODES", "")
+        return int(count) if count.isdecimal() else 0
 
     def _srun(self) -> list[str]:
         conf = self._oci_conf
@@ -309,10 +341,17 @@ class CommandsBackend:
         self._signals.send(number, done)
 
     def prepare_exec(
-        self, directory: str, *, terminal: bool, pattern: str | None, done: Prepared
+        self,
+        directory: str,
+        *,
+        terminal: bool,
+        piped: bool,
+        pattern: str | None,
+        node: str,
+        done: Prepared,
     ) -> None:
         """See `Backend.prepare_exec`: an overlapping step, in which the node's runtime is asked."""
-        from scrun.cluster.exec_steps import exec_argv  # many containers never need it
+        from scrun.cluster.exec_steps import choose_node, exec_argv  # many containers never need it
         from scrun.cluster.runtime_commands import exec_pattern, node_command
 
         signals = self._signals
@@ -324,6 +363,7 @@ class CommandsBackend:
                 return
             try:
                 query = self._oci_conf.runtime_query if self._oci_conf else None
+                name = choose_node(signals.nodes, node)
                 command = node_command(
                     exec_pattern(query, pattern),
                     job_id=self.job_id,
@@ -335,20 +375,24 @@ class CommandsBackend:
                 done(err, {})
                 return
             options = ["--jobid", str(self.job_id), "--overlap", "--no-kill", "--nodes=1"]
-            options += ["--ntasks=1", "--job-name", "scrun-exec", *(["--pty"] if terminal else [])]
+            options += ["--ntasks=1", f"--nodelist={name}", "--job-name", "scrun-exec"]
+            options += ["--pty"] if terminal else ["--unbuffered"] if piped else []
+            command = f"{signals.find_task()}; {command}"
             launch = {
                 "srun": self._srun(),
-                "argv": [*options, "--", *exec_argv(command, directory)],
+                "argv": [*options, "--", *exec_argv(command, directory, piped=piped)],
                 "environment": self._commands_environment(),
+                "node": name,
+                "piped": piped,
             }
             done(None, launch)
 
         signals.find_step(found)
 
-    def ask(self, command: str, answer: TextAnswer) -> None:
+    def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
         """See `Backend.ask`: in the control step."""
         assert self._signals is not None, "policy looks whether the container runs"
-        self._signals.ask(command, answer)
+        self._signals.ask(command, answer, node)
 
     def ended(self) -> None:
         """See `Backend.ended`."""

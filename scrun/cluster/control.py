@@ -1,4 +1,4 @@
-"""A control step: one shell beside a container on its node, for what the node must do itself.
+"""A control step: a shell beside a container on each of its nodes, for what a node must do itself.
 
 It is started when first needed, 50 ms; whatever follows takes as long as the command itself.
 Source: srun(1), ``--overlap``; oci.conf(5), RunTimeKill, RunTimeQuery.
@@ -11,10 +11,11 @@ import os
 from scrun import log
 from scrun.errors import ScrunError
 from scrun.host.process import spawn
+from scrun.oci.patterns import quote_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from scrun.host.loop import Loop
 
@@ -26,12 +27,22 @@ if TYPE_CHECKING:
 #   deliver N  has the runtime send a signal, again while it is still making the container: 5 s
 #   learn      keeps the number of the container's process and when it began (proc_pid_stat(5),
 #              field 22)
-#   send N     needs no program after that, and no other process of that number gets the signal
+#   send N     needs no program after that, and no other process of that number gets the signal;
+#              3: the process has ended. Of several tasks on a node all get it, by the runtime
 #   fit        lets the runtime look at the size of its terminal: crun does not when it starts
 SCRIPT = r"""
+kill_tasks() {
+  taken=1
+  for task in $tasks; do kill_by_runtime "$1" && taken=0; done
+  return $taken
+}
+state() {
+  for task in $tasks; do state_of_task && set -- found; done
+  [ "$1" ]
+}
 deliver() {
   i=0
-  until kill_by_runtime "$1"; do
+  until kill_tasks "$1"; do
     i=$((i + 1))
     [ $i -lt 100 ] || return 1
     sleep 0.05
@@ -43,11 +54,14 @@ began() {
   echo "${20}"
 }
 learn() {
-  pid=$(state | sed -n 's/.*"pid" *: *\([0-9][0-9]*\).*/\1/p')
+  pid=$(state | sed -n '/"pid" *: *[0-9]/{s/.*"pid" *: *\([0-9][0-9]*\).*/\1/p;q;}')
   start=$(began "$pid") || pid=
 }
 send() {
-  [ "$pid" ] && [ "$(began "$pid")" = "$start" ] && kill -"$1" "$pid" || deliver "$1"
+  case $tasks in *' '*) deliver "$1"; return ;; esac
+  [ "$pid" ] || { deliver "$1"; return; }
+  [ "$(began "$pid")" = "$start" ] || return 3
+  kill -"$1" "$pid" || deliver "$1"
 }
 fit() {
   i=0
@@ -60,7 +74,7 @@ fit() {
   set -- ${stat##*) }
   kill -WINCH "$2"
 }
-pid=
+pid= tasks=0
 while read -r line; do
   case $line in
     +*) { eval "${line#+}" </dev/null 2>/dev/null; echo "$?"; } | sed 's/^/+/' ;;
@@ -71,19 +85,57 @@ done
 """
 
 
+GONE = 3  # status of `send` where the process has ended
+
+
+class Question:
+    """A command that every node answers.
+
+    Args:
+        combine: makes one status of theirs.
+    """
+
+    __slots__ = ("_answer", "_combine", "_statuses", "_texts")
+
+    def __init__(
+        self, nodes: int, combine: Callable[[Iterable[int]], int], answer: TextAnswer
+    ) -> None:
+        self._answer = answer
+        self._combine = combine
+        self._statuses: dict[int, int] = {}
+        self._texts: list[bytes | None] = [None] * nodes
+
+    def take(self, node: int, status: int, text: bytes) -> None:
+        """Take a node's answer; the last one brings them all to who asked, in the nodes' order."""
+        self._statuses[node] = status
+        self._texts[node] = text
+        if len(self._statuses) == len(self._texts):
+            texts = b"\n".join(text for text in self._texts if text)
+            self._answer(self._combine(self._statuses.values()), texts)
+
+    def give_up(self) -> None:
+        """Answer that the step has ended; again is harmless."""
+        if len(self._statuses) < len(self._texts):
+            self._statuses = dict.fromkeys(range(len(self._texts)), -1)
+            self._answer(-1, b"")
+
+
 class ControlStep:
-    """The shell; commands are run one after the other.
+    """The shell on each node; commands are run one after the other.
 
     Args:
         argv: srun and its options, up to the command.
+        nodes: how many it runs on; more than one: srun labels their lines.
     """
 
-    def __init__(self, loop: Loop, argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, loop: Loop, argv: Sequence[str], environment: Mapping[str, str], nodes: int = 1
+    ) -> None:
         self._loop = loop
         self._argv = argv
         self._environment = environment
-        self._waiting: list[TextAnswer] = []
-        self._text: list[bytes] = []
+        self._waiting: list[list[Question]] = [[] for _ in range(nodes)]
+        self._text: list[list[bytes]] = [[] for _ in range(nodes)]
         self._feed = -1
         self._reader = -1
         self._collected = b""
@@ -111,16 +163,17 @@ class ControlStep:
             for fd in (feed_end, reader_end, null):
                 os.close(fd)
         self._feed, self._reader = feed, reader
-        self._collected, self._text = b"", []
+        self._collected, self._text = b"", [[] for _ in self._waiting]
         self._has_learnt = False
         self._loop.watch(reader, self._readable)
         self._loop.when_ended(process, lambda _: None)  # the end of its output tells
 
     def deliver(self, definitions: str, number: int, answer: Answer) -> None:
-        """Have a signal sent; ``answer`` gets 0 when it is.
+        """Have a signal sent; ``answer`` gets 0 when a node has done it, `GONE`: nobody is left.
 
         Args:
-            definitions: one line that defines ``kill_by_runtime N`` and ``state``.
+            definitions: one line that defines ``kill_by_runtime N``, ``state_of_task`` and which
+                ``tasks`` a node may have.
         """
         if self._has_learnt:
             self._run(f"send {number}", answer)
@@ -138,17 +191,23 @@ class ControlStep:
         """Have the container's terminal get the size of its step's, once it is there."""
         self._run(f"{definitions}; fit", answer)
 
-    def ask(self, definitions: str, command: str, answer: TextAnswer) -> None:
-        """Run a command that changes nothing in the shell; ``answer`` gets its output as well."""
+    def ask(
+        self, definitions: str, command: str, answer: TextAnswer, node: str | None = None
+    ) -> None:
+        """Run a command that changes nothing in the shell; ``answer`` gets its output as well.
 
-        def answered(status: int, text: bytes) -> None:
-            output, _, last = text.removesuffix(b"\n").rpartition(b"\n")
-            answer(int(last) if status == 0 and last.isdigit() else status or 1, output)
+        Of several nodes the outputs come in the nodes' order, with the highest status.
+
+        Args:
+            node: the only one to run it.
+        """
 
         # The definitions apart: what they define outlives the command.
         if definitions:
             self._run(definitions, lambda _: None)
-        self._send(f"+{command}", answered)
+        if node is not None:
+            command = f"case $SLURMD_NODENAME in {quote_word(node)}) {command};; esac"
+        self._send(f"+{command}", answer)
 
     def close(self) -> None:
         """Let the shell end."""
@@ -157,20 +216,29 @@ class ControlStep:
             self._feed = -1
 
     def _run(self, line: str, answer: Answer) -> None:
-        self._send(line, lambda status, _: answer(status))
+        self._send(line, lambda status, _: answer(status), _any_done)
 
-    def _send(self, line: str, answer: TextAnswer) -> None:
+    def _send(
+        self, line: str, answer: TextAnswer, combine: Callable[[Iterable[int]], int] = max
+    ) -> None:
         if "\n" in line:
             log.error("control step: a path with a line break cannot be sent to the node")
             answer(1, b"")
             return
+        log.debug(f"control step: {line}")
+        self._write(line, answer, combine)
+
+    def _write(
+        self, lines: str, answer: TextAnswer, combine: Callable[[Iterable[int]], int] = max
+    ) -> None:
         if self._feed < 0:
             answer(-1, b"")  # it has ended meanwhile
             return
-        self._waiting.append(answer)
-        log.debug(f"control step: {line}")
+        question = Question(len(self._waiting), combine, answer)
+        for queue in self._waiting:
+            queue.append(question)
         try:
-            os.write(self._feed, os.fsencode(line) + b"\n")
+            os.write(self._feed, os.fsencode(lines) + b"\n")
         except BrokenPipeError:
             log.debug("control step: it has ended")  # the reader says so to everyone who waits
 
@@ -181,16 +249,35 @@ class ControlStep:
             return
         *lines, self._collected = (self._collected + part).split(b"\n")
         for line in lines:
-            if line.startswith(b"+"):
-                self._text.append(line[1:])
-            elif self._waiting:
-                text, self._text = b"\n".join(self._text), []
-                self._waiting.pop(0)(int(line) if line.isdigit() else 1, text)
+            if len(self._waiting) == 1:
+                self._hear(0, line)
+            else:  # " 7: TEXT" (srun(1), --label)
+                label, _, text = line.partition(b": ")
+                if label.strip().isdigit() and int(label) < len(self._waiting):
+                    self._hear(int(label), text)
+
+    def _hear(self, node: int, line: bytes) -> None:
+        if line.startswith(b"+"):
+            self._text[node].append(line[1:])
+        elif self._waiting[node]:
+            status = int(line) if line.isdigit() else 1
+            lines, self._text[node] = self._text[node], []
+            if lines:  # the last is the command's own status
+                last = lines.pop()
+                status = int(last) if status == 0 and last.isdigit() else status or 1
+            self._waiting[node].pop(0).take(node, status, b"\n".join(lines))
 
     def _lose(self) -> None:
         self._loop.forget(self._reader)
         os.close(self._reader)
         self.close()
-        waiting, self._waiting = self._waiting, []
-        for answer in waiting:
-            answer(-1, b"")
+        lost = [question for queue in self._waiting for question in queue]
+        self._waiting = [[] for _ in self._waiting]
+        for question in lost:
+            question.give_up()
+
+
+def _any_done(statuses: Iterable[int]) -> int:
+    """Return 0 if it was done anywhere, else a failure, else `GONE`."""
+    found = set(statuses)
+    return 0 if 0 in found else max(found - {GONE}, default=GONE)

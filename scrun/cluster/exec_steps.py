@@ -7,12 +7,12 @@ until it was read). Source: crun-exec(1), runc-exec(8).
 
 from __future__ import annotations
 
-from scrun.errors import ClusterError
+from scrun.errors import ClusterError, ConfigError
 from scrun.oci.patterns import quote_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from scrun.cluster.backend import Done
     from scrun.cluster.control import TextAnswer
@@ -28,7 +28,7 @@ d=$1 process=$1/process pid_file=$1/pid log=$1/log
 (umask 077 && mkdir "$d" && printf %s "$SCRUN_EXEC_PROCESS" >"$process") || exit 126
 unset SCRUN_EXEC_PROCESS
 trap : HUP INT TERM # the job's end: the directory goes first
-runtime_exec
+run_process
 status=$?
 if [ -s "$pid_file" ]; then
   rm -rf "$d"
@@ -43,18 +43,60 @@ done
 rm -rf "$d"
 exit 254
 """
+# For a stdout that comes byte by byte: srun makes the script's a pseudoterminal, a pipe and dd lie
+# between it and the process. The process may leave others behind that hold the pipe: it is not
+# waited for its end, but until there is nothing in it.
+DIRECT = "run_process() { runtime_exec; }"
+PIPED = """
+run_process() {
+  mkfifo "$d/out" || { runtime_exec; return; }
+  dd bs=65536 <"$d/out" 2>/dev/null &
+  pump=$!
+  echo "$pump" >"$d/pump"
+  runtime_exec >"$d/out"
+  set -- "$?"
+  while read -r stat 2>/dev/null <"/proc/$pump/stat"; do
+    read -r where 2>/dev/null <"/proc/$pump/wchan"
+    case ${stat##*) } in Z*) break ;; esac
+    case $where in *pipe*) kill -PIPE "$pump"; break ;; esac # no shell tells of it
+    sleep 0.02
+  done
+  wait "$pump" 2>/dev/null
+  return "$1"
+}
+"""
 POLL_S = 0.02
 PATIENCE_S = 30.0  # for the node to tell what became of a process
 
 
-def exec_argv(command: str, directory: str) -> list[str]:
+def exec_argv(command: str, directory: str, *, piped: bool = False) -> list[str]:
     """Return what runs a process on the node.
 
     Args:
         command: shell that has the runtime run it, see `exec_pattern`.
+        piped: stdout is a pseudoterminal of srun's, and the process gets a pipe.
     """
-    script = f"runtime_exec() {{ {command}; }}{SCRIPT}"
+    script = f"runtime_exec() {{ {command}; }}\n{PIPED if piped else DIRECT}\n{SCRIPT}"
     return ["/bin/sh", "-c", script, "scrun-exec", directory]
+
+
+def choose_node(nodes: Sequence[str], wanted: str) -> str:
+    """Return the name of the node where a process is to run.
+
+    Args:
+        nodes: the container's.
+        wanted: a name, or a place among ``nodes``; empty: the first.
+
+    Raises:
+        ConfigError: the container is not there.
+    """
+    if not wanted:
+        return nodes[0]
+    if wanted in nodes:
+        return wanted
+    if wanted.isdecimal() and int(wanted) < len(nodes):
+        return nodes[int(wanted)]
+    raise ConfigError(f'exec: the container is not on node "{wanted}", but on {", ".join(nodes)}')
 
 
 def watch_start(loop: Loop, ask: Ask, directory: str, outcome: Outcome) -> Callable[[], None]:
@@ -98,6 +140,11 @@ def watch_start(loop: Loop, ask: Ask, directory: str, outcome: Outcome) -> Calla
     timer = loop.call_later(PATIENCE_S, late)
     again()
     return give_up
+
+
+def hang_up(ask: Ask, directory: str) -> None:
+    """Let the process, whose stdout is piped, find that nobody reads it any more."""
+    ask(f'kill -PIPE "$(cat {quote_word(directory)}/pump)"', lambda *_: None)
 
 
 def send_signal(ask: Ask, directory: str, number: int, done: Done) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from scrun.cluster.backend import Done, Prepared
+    from scrun.cluster.backend import Done, Opened, Prepared
     from scrun.cluster.control import ControlStep, TextAnswer
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
@@ -138,13 +138,21 @@ class LocalBackend:
         self._deliver(number, done, RETRIES)
 
     def prepare_exec(
-        self, directory: str, *, terminal: bool, pattern: str | None, done: Prepared
+        self,
+        directory: str,
+        *,
+        terminal: bool,
+        piped: bool,
+        pattern: str | None,
+        node: str,
+        done: Prepared,
     ) -> None:
         """See `Backend.prepare_exec`: no srun."""
-        from scrun.cluster.exec_steps import exec_argv  # many containers never need it
+        from scrun.cluster.exec_steps import choose_node, exec_argv  # many containers never need it
         from scrun.cluster.runtime_commands import exec_pattern
 
         try:
+            name = choose_node([os.uname().nodename], node)
             if self._runtime and not pattern:
                 words = [quote_word(word) for word in self._runtime]
                 command = exec_pattern(
@@ -158,9 +166,17 @@ class LocalBackend:
             return
         argv = exec_argv(command, directory)
         environment = self._commands_environment({})
-        done(None, {"srun": [], "argv": argv, "environment": environment})
+        done(None, {"srun": [], "argv": argv, "environment": environment, "node": name})
 
-    def ask(self, command: str, answer: TextAnswer) -> None:
+    def open_output(self, opened: Opened) -> None:
+        """See `Backend.open_output`: the caller's own comes so."""
+        opened(None, "")
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """See `Backend.drain`: nothing is on its way."""
+        done()
+
+    def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
         """See `Backend.ask`: in a shell beside us."""
         if self._over:
             answer(-1, b"")

@@ -12,12 +12,13 @@ from scrun.oci.signals import NUMBERS
 
 NODE_MARK = "@SLURMD_NODENAME@"  # needs no quotes, so a variable can take its place
 NODE_VARIABLE = "${SLURMD_NODENAME}"
+TASK_MARK = "@TASK@"
 
 
 def node_command(
     pattern: str, *, job_id: int, step_id: int, user: tuple[str, int], bundle: str
 ) -> str:
-    """Return a line of shell that runs a RunTime* pattern for task 0's container on its node.
+    """Return a line of shell that runs a RunTime* pattern for the container of ``$task``.
 
     Raises:
         ConfigError: the pattern has a letter that means nothing.
@@ -31,8 +32,10 @@ def node_command(
         uid=user[1],
         node=NODE_MARK,
         step_id=step_id,
+        task_id=TASK_MARK,
     )
-    return expand_command(pattern, values).replace(NODE_MARK, NODE_VARIABLE)
+    text = expand_command(pattern, values).replace(NODE_MARK, NODE_VARIABLE)
+    return text.replace(TASK_MARK, "${task}")
 
 
 def exec_pattern(query: str | None, wanted: str | None) -> str:

@@ -45,7 +45,7 @@ def spawn_step(
         log.debug(f"run {' '.join(command)}")
         stdio = (0, 1, messages)
         return spawn(command, environment, stdio=stdio, terminal=terminal, group=not inherits)
-    if not _can_reopen(2):  # then srun has no other place to speak, and is to be silent
+    if not can_reopen(2):  # then srun has no other place to speak, and is to be silent
         command += ["--quiet", *argv]
         log.debug(f"run {' '.join(command)}")
         return spawn(command, environment)
@@ -59,7 +59,7 @@ def worth_telling(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip() and not _is_task_status(line)]
 
 
-def _can_reopen(fd: int) -> bool:
+def can_reopen(fd: int) -> bool:
     """Tell whether a descriptor can be opened again by its path: no socket, no stranger's file."""
     return not S_ISSOCK(os.fstat(fd).st_mode) and os.access(f"/proc/self/fd/{fd}", os.W_OK)
 

@@ -7,7 +7,8 @@ node's runtime is told, by RunTimeKill of oci.conf, through the container's cont
 from __future__ import annotations
 
 from scrun import log
-from scrun.cluster.control import ControlStep
+from scrun.cluster.control import GONE, ControlStep
+from scrun.cluster.host_list import expand_hosts
 from scrun.cluster.runtime_commands import node_command, with_signal
 from scrun.errors import ClusterError, ScrunError
 
@@ -36,10 +37,12 @@ class StepSignals:
         bundle: as the nodes see it.
         cancel: ends the step by its job, for a SIGKILL that cannot be delivered; calls back when
             that is true.
+        job_nodes: how many the job has; 0: nobody told.
 
     Attributes:
         bundle: as the nodes see it.
         step_id: such as ``0``; None while it is not known.
+        nodes: of the step, in its order; none while it is not known.
     """
 
     def __init__(
@@ -54,8 +57,12 @@ class StepSignals:
         oci_conf: OciConf | None,
         user: tuple[str, int],
         cancel: Callable[[Callable[[], None]], None],
+        job_nodes: int = 1,
     ) -> None:
         self.step_id: str | None = None
+        self.nodes: list[str] = []
+        self._node_list = ""
+        self._tasks = 1
         self._loop = loop
         self._name = name
         self._job_id = job_id
@@ -64,9 +71,10 @@ class StepSignals:
         self._oci_conf = oci_conf
         self._user = user
         self._cancel = cancel
-        options = ["--jobid", str(job_id), "--overlap", "--no-kill", "--quiet", "--nodes=1"]
-        options += ["--ntasks=1", "--job-name", "scrun-control", "--input=all", "--"]
-        self._control = ControlStep(loop, [*srun, *options], environment)
+        self._srun = srun
+        self._control: ControlStep | None = None
+        if job_nodes == 1:
+            self._make_control()  # which need not wait for what the step is
         self._over = False
         self._looking = False
         self._waiting_for_step: list[Callable[[], None]] = []
@@ -85,6 +93,8 @@ class StepSignals:
         def answered(status: int) -> None:
             if answered not in self._pending:
                 return  # too late
+            if status == GONE:
+                return  # everywhere: the step is about to end, which answers
             self._pending.remove(answered)
             timer.cancel()
             if status == 0:
@@ -100,7 +110,7 @@ class StepSignals:
         self._pending.append(answered)
         try:
             definitions = self._definitions()
-            self._control.start()  # it comes up while slurmctld is asked for the step
+            self._start_control()  # it comes up while slurmctld is asked for the step
         except ScrunError as err:
             if number == SIGKILL:
                 log.debug(f"{self._name}: {err}")
@@ -112,11 +122,8 @@ class StepSignals:
             return
 
         def found() -> None:
-            try:
-                self._control.start()  # unless it runs: it may have failed while we looked
-            except ScrunError as err:
-                log.debug(f"{self._name}: {err}")
-            self._control.deliver(definitions(), number, answered)
+            control = self._restart_control()
+            control.deliver(definitions(), number, answered)
 
         if self.step_id is not None:
             found()
@@ -124,23 +131,26 @@ class StepSignals:
             self._waiting_for_step.append(found)
             self._look_for_step()
 
-    def ask(self, command: str, answer: TextAnswer) -> None:
-        """Run a line of shell on the container's node; ``answer`` gets its status and output.
+    def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
+        """Run a line of shell on the container's nodes; ``answer`` gets its status and output.
 
         -1 when the container has ended. Functions that it finds: ``state``.
+
+        Args:
+            node: the only one to run it.
         """
         if self._over:
             answer(-1, b"")
             return
         try:
             definitions = self._definitions()
-            self._control.start()
+            self._start_control()
         except ScrunError as err:
             answer(1, str(err).encode())
             return
 
         def found() -> None:
-            self._control.ask(definitions(), command, answer)
+            self._restart_control().ask(definitions(), command, answer, node)
 
         if self.step_id is not None:
             found()
@@ -152,18 +162,14 @@ class StepSignals:
         """Give the container's terminal the size of its step's, once it runs: nobody waits."""
         try:
             definitions = self._definitions()
-            self._control.start()  # beside the container's own step
+            self._start_control()  # beside the container's own step
         except ScrunError as err:
             log.debug(f"{self._name}: {err}")
             return
 
         def found() -> None:
-            try:
-                self._control.start()
-            except ScrunError as err:
-                log.debug(f"{self._name}: {err}")
-                return
-            self._control.fit(definitions(), lambda status: log.debug(f"fit terminal: {status}"))
+            control = self._restart_control()
+            control.fit(definitions(), lambda status: log.debug(f"fit terminal: {status}"))
 
         self._waiting_for_step.append(found)
         self._look_for_step()
@@ -209,9 +215,59 @@ class StepSignals:
     def end(self) -> None:
         """Hear that the step has ended: nothing is left to be delivered to."""
         self._over = True
-        self._control.close()
+        if self._control is not None:
+            self._control.close()
         for answered in list(self._pending):
             answered(0)
+
+    def find_task(self) -> str:
+        """Return shell that sets ``$task`` to the first task that a node still has."""
+        query = self._oci_conf.runtime_query if self._oci_conf else None
+        if self._most_tasks() == 1 or not query:
+            return "task=0"
+        return (
+            f"for task in {self._possible_tasks()}; do "
+            f"{self._expand(query)} >/dev/null 2>&1 && break; done"
+        )
+
+    def _most_tasks(self) -> int:
+        """Return how many tasks a node can have: every node has one."""
+        return self._tasks + 1 - max(len(self.nodes), 1)
+
+    def _possible_tasks(self) -> str:
+        """Return the numbers that tasks of one node can have; each node counts its own from 0."""
+        return " ".join(str(number) for number in range(self._most_tasks()))
+
+    def _make_control(self) -> ControlStep:
+        options = ["--jobid", str(self._job_id), "--overlap", "--no-kill", "--quiet"]
+        count = max(len(self.nodes), 1)
+        options += [f"--nodes={count}", f"--ntasks={count}"]
+        if self._node_list:
+            options += ["--ntasks-per-node=1", f"--nodelist={self._node_list}"]
+        if count > 1:
+            options.append("--label")
+        options += ["--job-name", "scrun-control", "--input=all", "--"]
+        argv = [*self._srun, *options]
+        self._control = ControlStep(self._loop, argv, self._environment, count)
+        return self._control
+
+    def _start_control(self) -> None:
+        """Start the control step, unless it runs, or must wait until the nodes are known.
+
+        Raises:
+            HostError: srun cannot be started.
+        """
+        if self._control is not None:
+            self._control.start()
+
+    def _restart_control(self) -> ControlStep:
+        """Return the control step, once the nodes are known; it may have failed meanwhile."""
+        control = self._control or self._make_control()
+        try:
+            control.start()
+        except ScrunError as err:  # who asks it hears that it has ended
+            log.debug(f"{self._name}: {err}")
+        return control
 
     def _definitions(self) -> Callable[[], str]:
         """Return what makes the shell functions of the runtime, once the step is known.
@@ -229,9 +285,10 @@ class StepSignals:
         kill = with_signal(kill, '"$1"')
 
         def define() -> str:
-            return f"kill_by_runtime() {{ {self._expand(kill)}; }}; state() {{ " + (
-                f"{self._expand(query)}; }}" if query else "false; }"
-            )
+            state = self._expand(query) if query else "false"
+            kill_by_runtime = f"kill_by_runtime() {{ {self._expand(kill)}; }}"
+            tasks = f"tasks='{self._possible_tasks()}'"
+            return f"{tasks}; {kill_by_runtime}; state_of_task() {{ {state}; }}"
 
         return define
 
@@ -258,13 +315,17 @@ class StepSignals:
 
     def _listing(self) -> list[str]:
         argv = ["squeue", "--noheader", "--all", "--steps", "--jobs", str(self._job_id)]
-        return [*argv, "--format", "%i %j"]
+        return [*argv, "--format", "%i %A %N %j"]
 
     def _note_step(self, data: bytes) -> None:
         for line in data.decode("utf-8", "replace").splitlines():
-            step, _, name = line.strip().partition(" ")
+            step, _, rest = line.strip().partition(" ")
+            tasks, _, rest = rest.partition(" ")
+            node_list, _, name = rest.partition(" ")
             if name == self._name:
                 self.step_id = step.partition(".")[2]
+                self._node_list, self.nodes = node_list, expand_hosts(node_list)
+                self._tasks = int(tasks) if tasks.isdecimal() else len(self.nodes)
 
     def _listed(self, _status: int, data: bytes) -> None:
         self._looking = False

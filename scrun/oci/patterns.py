@@ -30,7 +30,7 @@ class PatternValues:
         uid: int,
         node: str,
         step_id: int = 0,
-        task_id: int = 0,
+        task_id: int | str = 0,
         pid: int | None = None,
         env_file: str | None = None,
         args: list[str] | None = None,
