@@ -4,7 +4,7 @@
 
 ---@class scrun.Container
 ---@field id string
----@field status 'creating'|'created'|'running'|'stopped' when the verb began
+---@field status 'creating'|'created'|'running'|'paused'|'stopped' when the verb began
 ---@field bundle string as the nodes see it
 ---@field job_id integer 0 before there is a job
 ---@field annotations table<string, string> of config.json
@@ -53,6 +53,12 @@ function host.load_script() end
 ---@return string? output all that salloc wrote
 function host.allocate(request) end
 
+--- Tells the job of another container below the same root.
+---@param id string
+---@return integer? job_id nil: there is no such container, or it has ended
+---@return table<string, string> variables SLURM_* of the job
+function host.job_of(id) end
+
 --- Has srun read options without running anything.
 ---@param options string[]
 ---@return string? output what it says is wrong with them
@@ -60,12 +66,6 @@ function host.check_step_options(options) end
 
 ---@return string version of the installed Slurm
 function host.slurm_version() end
-
---- Tells the job of another container below the same root.
----@param id string
----@return integer? job_id nil: there is no such container, or it has ended
----@return table<string, string> variables SLURM_* of the job
-function host.job_of(id) end
 
 --- Runs the site's `slurm_scrun_stage_in`, or a stager's `stage_in`.
 ---@return true? ok
@@ -110,6 +110,43 @@ function host.start_step(argv) end
 ---@return string? errmsg
 ---@return string? code
 function host.signal(name) end
+
+--- Calls a function of the control shell on the container's node, see
+--- scrun/cluster/node_script.py; it is also given where exec'd processes are noted there.
+---@param name string
+---@param ... string
+---@return integer? status
+---@return string output; with nil: errmsg
+---@return string? code `NOT_RUNNING`, `ETIMEDOUT`
+function host.on_node(name, ...) end
+
+--- Delivers a signal to all processes of the container on its nodes.
+---@param name string without `SIG`
+---@return true? ok
+---@return string? errmsg
+---@return string? code `NOT_DELIVERED`: there are none, or none to be seen
+function host.signal_all(name) end
+
+--- Changes the container's state, and the document that tells of it.
+---@param status 'running'|'paused'
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function host.set_status(status) end
+
+--- Changes members of the job, as far as Slurm lets its user.
+---@param changes table<string, string> by the names of scontrol(1)
+---@return true? ok
+---@return string? errmsg Slurm's reason
+---@return string? code
+function host.update_job(changes) end
+
+--- Changes what limits the container apart from its job.
+---@param resources string `linux.resources` as JSON
+---@return true? ok
+---@return string? errmsg
+---@return string? code `JOB_LIMITS`: its job alone does; `NO_CGROUPS`: nothing does
+function host.update_limits(resources) end
 
 --- Waits until the container has ended and is staged out.
 ---@return true ok

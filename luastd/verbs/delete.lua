@@ -3,6 +3,7 @@
 ---@class scrun.verbs.delete
 local M = {}
 local host = require 'host'
+local kill = require 'scrun.verbs.kill'
 
 --- Runs the verb. "Attempting to delete a container that is not stopped MUST have no effect on the
 --- container and MUST generate an error"; `--force`, as engines call it, kills it first.
@@ -18,7 +19,7 @@ function M.run(container, request)
     return nil, text:format(container.id, status), 'BAD_STATE'
   end
   if status ~= 'stopped' then
-    local ok, errmsg, code = host.signal('KILL')
+    local ok, errmsg, code = kill.deliver(container, 'KILL')
     if not ok then
       return nil, errmsg, code
     end

@@ -21,6 +21,7 @@ local CAPABILITY_SETS = { 'bounding', 'effective', 'inheritable', 'permitted', '
 ---@field user? string `UID[:GID]`
 ---@field cap? string[]
 ---@field no_new_privs? boolean
+---@field ignore_paused? boolean
 ---@field node? string of `--node`
 ---@field interactive boolean its stdin is something else than /dev/null
 
@@ -143,7 +144,12 @@ end
 ---@return any launch; with nil: errmsg
 ---@return string? code
 function M.run(container, request)
-  if container.status ~= 'running' then
+  if container.status == 'paused' then
+    if not request.ignore_paused then
+      local text = 'cannot exec in container "%s": it is paused (--ignore-paused)'
+      return nil, text:format(container.id), 'BAD_STATE'
+    end
+  elseif container.status ~= 'running' then
     local text = 'cannot exec in container "%s": container not running'
     return nil, text:format(container.id), 'NOT_RUNNING'
   end

@@ -1,5 +1,5 @@
---- OCI `kill`: deliver a signal to the container's process.
---- Source: OCI runtime-spec, runtime.md, "Kill".
+--- OCI `kill`: deliver a signal to the container's process, or to all of its processes.
+--- Source: OCI runtime-spec, runtime.md, "Kill"; runc-kill(8), crun(1), `--all`.
 ---@class scrun.verbs.kill
 local M = {}
 local host = require 'host'
@@ -15,6 +15,34 @@ function M.choose_signal(requested)
   return M.translate[requested] or requested
 end
 
+--- Tells whether the kernel ends all of the container's processes with the first.
+---@return boolean
+local function has_own_processes()
+  for _, namespace in ipairs((host.config().linux or {}).namespaces or {}) do
+    if namespace.type == 'pid' and not namespace.path then
+      return true
+    end
+  end
+  return false
+end
+
+--- Delivers a signal. Without a namespace of its own for processes KILL is for all, as in runc: the
+--- container would not end while another lives.
+---@param container scrun.Container
+---@param signal string name without `SIG`
+---@param all? boolean
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function M.deliver(container, signal, all)
+  if container.status == 'running' or container.status == 'paused' then
+    if (all or signal == 'KILL' and not has_own_processes()) and host.signal_all(signal) then
+      return true
+    end
+  end
+  return host.signal(signal)
+end
+
 --- Runs the verb. A container that is still being created is let go of: its engine gave up.
 ---@param container scrun.Container
 ---@param request { signal: string, all?: boolean }
@@ -28,7 +56,7 @@ function M.run(container, request)
     end
     return nil, 'container not running', 'NOT_RUNNING'
   end
-  return host.signal(M.choose_signal(request.signal))
+  return M.deliver(container, M.choose_signal(request.signal), request.all)
 end
 
 return M

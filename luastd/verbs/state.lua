@@ -8,7 +8,7 @@ local M = {}
 ---@field ociVersion string
 ---@field id string
 ---@field pid integer of the process that engines watch; 0 once stopped
----@field status 'creating'|'created'|'running'|'stopped'
+---@field status 'creating'|'created'|'running'|'paused'|'stopped'
 ---@field bundle string absolute
 ---@field rootfs? string
 ---@field created? string RFC 3339

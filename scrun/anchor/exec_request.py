@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scrun.hot.parse import Command
 
 # Options that verbs/exec.lua reads.
-POLICYS = ("cwd", "user", "env", "cap", "no_new_privs", "node")
+POLICYS = ("cwd", "user", "env", "cap", "no_new_privs", "ignore_paused", "node")
 
 
 class Request:

@@ -9,6 +9,7 @@ import posix
 from scrun import log
 from scrun.anchor.container import submitted
 from scrun.anchor.lifecycle import Lifecycle
+from scrun.anchor.on_node import OnNode
 from scrun.anchor.policy import Policy
 from scrun.anchor.sessions import Sessions
 from scrun.anchor.stage_host import StageHost
@@ -22,6 +23,7 @@ from scrun.hot.wire import dumps
 from scrun.lua.search import site_search
 from scrun.oci.config import join_path
 from scrun.oci.oci_conf import read_beside
+from scrun.oci.state import PAUSED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
     from scrun.oci.config import Config
 
 SIGHUP, SIGINT, SIGTERM = 1, 2, 15
-VERBS = ("start", "kill", "delete", "exec")
+EARLY = ("start", "kill", "delete", "exec")  # these are loaded before anybody asks
+VERBS = (*EARLY, "pause", "resume", "ps", "events", "update")
 
 
 def serve(
@@ -65,7 +68,7 @@ def serve(
 def _sweep(root: str) -> None:
     """Remove what a delete that was killed has left: at our end nobody waits for us."""
     try:
-        found = any(name.startswith("~") for name in os.listdir(root))
+        found = any(name.startswith(("~", ".pod-")) for name in os.listdir(root))
     except OSError:  # the root may be gone by now
         return
     if found:
@@ -125,7 +128,9 @@ class Anchor:
         self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
         self.sessions = Sessions(self.loop, container, backend, settings.runtime_exec)
         self.lifecycle.on_ended = self.sessions.end
-        self.policy.offer(self.lifecycle.primitives() | {"exec": self.sessions.prepare})
+        self.node = OnNode(self.loop, container, backend, self.sessions)
+        offered = self.lifecycle.primitives() | self.node.primitives()
+        self.policy.offer(offered | {"exec": self.sessions.prepare})
         if search.has_overrides():  # a broken one is known before there is a job
             self.policy.check(("create", "state", *VERBS))
         self.lifecycle.on_asked = self._load_verbs
@@ -156,7 +161,7 @@ class Anchor:
         self.server = Server(self.loop, container.directory, VERBS, self._serve_verb)
         self.server.on_session = self.sessions.adopt
         self.loop.watch(self.channel.fileno(), self._creator_spoke)
-        self.loop.watch_signals((SIGHUP, SIGINT, SIGTERM), lifecycle.interrupt)
+        self.loop.watch_signals((SIGHUP, SIGINT, SIGTERM), self._interrupted)
         while lifecycle.exit_status is None or self.server.open_replies:
             self.loop.run_once()
         return lifecycle.exit_status
@@ -164,12 +169,17 @@ class Anchor:
     def _load_verbs(self) -> None:
         """Load what was not checked, while salloc is at work: no verb is to wait for it later."""
         try:
-            self.policy.check(VERBS)
+            self.policy.check(EARLY)
         except ScrunError as err:
             self.lifecycle.abandon(err)
 
     def _serve_verb(self, verb: str, request: dict[str, object], done: object) -> None:
         self.policy.run(verb, self.container.table(), request, done)  # type: ignore[arg-type]
+
+    def _interrupted(self, number: int) -> None:
+        self.lifecycle.interrupt(number)
+        if self.container.status == PAUSED:  # it is to end gracefully, and could not
+            self._serve_verb("resume", {}, lambda *_: None)
 
     def _created(self, ok: bool, message: str, code: str) -> None:
         def settled(ok: bool, message: str, code: str) -> None:

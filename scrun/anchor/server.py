@@ -91,6 +91,8 @@ class Server:
         request: dict[str, object] = dict(options)
         if verb == "exec":
             request |= {"args": operands, "process": message.get("process")}
+        if verb == "ps":
+            request["args"] = operands
         if verb == "kill":
             request["signal"] = parse_signal(operands[0] if operands else "TERM")[1]
         return request

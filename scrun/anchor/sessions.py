@@ -14,7 +14,7 @@ from scrun import log
 from scrun.cluster.exec_steps import PROCESS, hang_up, send_signal, watch_start
 from scrun.errors import ScrunError
 from scrun.hot.wire import dumps, loads
-from scrun.oci.state import RUNNING
+from scrun.oci.state import PAUSED, RUNNING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class Sessions:
     def prepare(self, resume: Resume, request: Mapping[str, Any]) -> None:
         """Answer ``host.exec``: how the caller is to run a process."""
         container = self._container
-        if container.status != RUNNING:
+        if container.status not in (RUNNING, PAUSED):
             text = f'cannot exec in container "{container.id}": container not running'
             resume(None, text, "NOT_RUNNING")
             return
         self._count += 1
-        directory = self._choose_directory()
+        directory = f"{self.place()}{self._count}"
 
         def prepared(error: ScrunError | None, launch: dict[str, Any]) -> None:
             if error is not None:
@@ -88,12 +88,12 @@ class Sessions:
         for directory, connection in list(self._open.items()):
             self._close(connection, directory)
 
-    def _choose_directory(self) -> str:
+    def place(self) -> str:
+        """Return what the directories of all processes begin with, on the node."""
         container = self._container
         if self._backend.name == "local":
-            return f"{container.directory}/exec-{self._count}"
-        mark = f"{container.user.uid}-{container.job_id}-{os.getpid()}-{self._count}"
-        return f"/tmp/scrun-exec-{mark}"
+            return f"{container.directory}/exec-"
+        return f"/tmp/scrun-exec-{container.user.uid}-{container.job_id}-{os.getpid()}-"
 
     def _read(self, connection: socket, directory: str, node: str) -> None:
         try:

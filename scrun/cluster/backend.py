@@ -95,12 +95,25 @@ if TYPE_CHECKING:
             """
 
         def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
-            """Run a line of shell on the container's nodes.
+            """Run a line of shell on the container's nodes; it finds `node_script`'s functions.
 
             Of several nodes the outputs come one after the other, with the highest status.
 
             Args:
                 node: the only one to run it; as `prepare_exec` told.
+            """
+
+        def update_job(self, changes: Mapping[str, str], done: Done) -> None:
+            """Change members of the job, by the names of scontrol(1), as far as a user may."""
+
+        def update_limits(self, resources: str, done: Done) -> None:
+            """Change what limits the container, apart from its job.
+
+            ``done`` gets an error of code JOB_LIMITS when its job alone does, NO_CGROUPS when
+            nothing does.
+
+            Args:
+                resources: ``linux.resources`` as JSON.
             """
 
         def ended(self) -> None:

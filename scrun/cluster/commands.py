@@ -394,6 +394,29 @@ class CommandsBackend:
         assert self._signals is not None, "policy looks whether the container runs"
         self._signals.ask(command, answer, node)
 
+    def update_job(self, changes: Mapping[str, str], done: Done) -> None:
+        """See `Backend.update_job`: scontrol does it."""
+        if self.adopted:
+            text = f"job {self.job_id} was there before the container: it is not changed"
+            done(ClusterError(text, code="NOT_OURS"))
+            return
+
+        def updated(status: int, output: bytes) -> None:
+            told = output.decode("utf-8", "replace").strip() or "scontrol failed"
+            done(ClusterError(told.splitlines()[0], code="NOT_UPDATED") if status else None)
+
+        argv = ["scontrol", "update", f"JobId={self.job_id}"]
+        argv += [f"{name}={value}" for name, value in changes.items()]
+        log.debug(f"{self._container_id}: run {' '.join(argv)}")
+        try:
+            self._loop.capture(argv, self._commands_environment(), updated, streams=(1, 2))
+        except ScrunError as err:
+            done(err)
+
+    def update_limits(self, resources: str, done: Done) -> None:
+        """See `Backend.update_limits`: its job limits the container."""
+        done(ClusterError("its job limits the container", code="JOB_LIMITS"))
+
     def ended(self) -> None:
         """See `Backend.ended`."""
         if self._signals is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     TextAnswer = Callable[[int, bytes], None]  # and what it wrote to stdout
 
 # A line is a command; the answer is a line with its exit status. With a "+" before it, its output
-# comes first, each line with a "+" before it.
+# comes first, each line with a "+" before it. "@" begins functions to learn; a line "." ends them.
 #   deliver N  has the runtime send a signal, again while it is still making the container: 5 s
 #   learn      keeps the number of the container's process and when it began (proc_pid_stat(5),
 #              field 22)
@@ -75,8 +75,13 @@ fit() {
   kill -WINCH "$2"
 }
 pid= tasks=0
+newline='
+'
 while read -r line; do
   case $line in
+    @) text=
+      while IFS= read -r more && [ "$more" != . ]; do text="$text$more$newline"; done
+      eval "$text" ;;
     +*) { eval "${line#+}" </dev/null 2>/dev/null; echo "$?"; } | sed 's/^/+/' ;;
     *) eval "$line" </dev/null >/dev/null 2>&1 ;;
   esac
@@ -140,6 +145,7 @@ class ControlStep:
         self._reader = -1
         self._collected = b""
         self._has_learnt = False
+        self._has_functions = False
 
     def start(self) -> None:
         """Start the shell unless it runs.
@@ -164,7 +170,7 @@ class ControlStep:
                 os.close(fd)
         self._feed, self._reader = feed, reader
         self._collected, self._text = b"", [[] for _ in self._waiting]
-        self._has_learnt = False
+        self._has_learnt = self._has_functions = False
         self._loop.watch(reader, self._readable)
         self._loop.when_ended(process, lambda _: None)  # the end of its output tells
 
@@ -196,18 +202,28 @@ class ControlStep:
     ) -> None:
         """Run a command that changes nothing in the shell; ``answer`` gets its output as well.
 
-        Of several nodes the outputs come in the nodes' order, with the highest status.
+        It finds the functions of `node_script`. Of several nodes the outputs come in the nodes'
+        order, with the highest status.
 
         Args:
             node: the only one to run it.
         """
 
+        if not self._has_functions:
+            self._teach()
         # The definitions apart: what they define outlives the command.
         if definitions:
             self._run(definitions, lambda _: None)
+        self._run("await", lambda _: None)
         if node is not None:
             command = f"case $SLURMD_NODENAME in {quote_word(node)}) {command};; esac"
         self._send(f"+{command}", answer)
+
+    def _teach(self) -> None:
+        from scrun.cluster.node_script import NODE_FUNCTIONS  # signals need none of them
+
+        self._has_functions = True
+        self._write(f"@\n{NODE_FUNCTIONS}\n.", lambda *_: None)
 
     def close(self) -> None:
         """Let the shell end."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from scrun import log
-from scrun.cluster.local_runtime import choose_runtime
+from scrun.cluster.local_runtime import NO_CGROUPS, choose_runtime
 from scrun.cluster.runtime_commands import with_signal
 from scrun.errors import ClusterError, ScrunError
 from scrun.host.directory import write_file
@@ -153,14 +153,7 @@ class LocalBackend:
 
         try:
             name = choose_node([os.uname().nodename], node)
-            if self._runtime and not pattern:
-                words = [quote_word(word) for word in self._runtime]
-                command = exec_pattern(
-                    " ".join([*words, "state", quote_word(self._runtime_id)]), None
-                )
-            else:
-                query = self._oci_conf.runtime_query if self._oci_conf else None
-                command = self._expand(exec_pattern(query, pattern))
+            command = self._expand(pattern) if pattern else exec_pattern(self._query(), None)
         except ScrunError as err:
             done(err, {})
             return
@@ -186,11 +179,54 @@ class LocalBackend:
 
             self._control = ControlStep(self._loop, [], self._environment)
         try:
+            query = self._query()
             self._control.start()
         except ScrunError as err:
             answer(1, str(err).encode())
             return
-        self._control.ask("", command, answer)
+        # The runtime's cgroup has its name for the container, if it makes one.
+        definitions = f"state() {{ {query or 'false'}; }}; mark={quote_word(self._runtime_id)}"
+        self._control.ask(definitions, command, answer)
+
+    def update_job(self, changes: Mapping[str, str], done: Done) -> None:
+        """See `Backend.update_job`."""
+        done(ClusterError("there is no job: the container runs on this machine", code="NO_JOB"))
+
+    def update_limits(self, resources: str, done: Done) -> None:
+        """See `Backend.update_limits`: the runtime does it, where it makes cgroups."""
+        from scrun.cluster.runtime_commands import update_pattern  # rare
+
+        if not self._started:
+            done(ClusterError("container not running", code="NOT_RUNNING"))
+            return
+        query = self._query()
+        if query is None or any(option in query for option in NO_CGROUPS):
+            text = "the runtime makes no cgroup for the container here"
+            done(ClusterError(text, code="NO_CGROUPS"))
+            return
+        path = f"{self._spool_dir}/resources"
+        argv = ["/bin/sh", "-c", update_pattern(query, quote_word(path))]
+        try:
+            write_file(path, resources.encode("utf-8", "surrogateescape"))
+        except ScrunError as err:
+            done(err)
+            return
+        self._update(argv, done, RETRIES)
+
+    def _update(self, argv: list[str], done: Done, tries: int) -> None:
+        """Run the runtime's update, again while it is still making the container."""
+
+        def updated(status: int, output: bytes) -> None:
+            if status and b"does not exist" in output and tries and not self._over:
+                self._loop.call_later(RETRY_S, lambda: self._update(argv, done, tries - 1))
+                return
+            told = output.decode("utf-8", "replace").strip() or "the runtime refuses"
+            done(ClusterError(told.splitlines()[-1], code="NOT_UPDATED") if status else None)
+
+        try:
+            self._loop.capture(argv, self._environment, updated, streams=(1, 2))
+        except ScrunError as err:
+            done(err)
 
     def ended(self) -> None:
         """See `Backend.ended`."""
@@ -287,6 +323,14 @@ class LocalBackend:
         assert self._oci_conf is not None
         pattern = with_signal(self._oci_conf.runtime_kill or "", str(number))
         return ["/bin/sh", "-c", self._expand(pattern)]
+
+    def _query(self) -> str | None:
+        """Return a line of shell that prints the runtime's state document, None without one."""
+        if self._runtime:
+            words = [quote_word(word) for word in self._runtime]
+            return " ".join([*words, "state", quote_word(self._runtime_id)])
+        pattern = self._oci_conf.runtime_query if self._oci_conf else None
+        return self._expand(pattern) if pattern else None
 
     def _expand(self, pattern: str) -> str:
         values = PatternValues(

@@ -64,6 +64,23 @@ def exec_pattern(query: str | None, wanted: str | None) -> str:
     return f"{before.strip()} {options} {after.strip()}"
 
 
+def update_pattern(query: str, path: str) -> str:
+    """Return what changes a container's limits, by the command that prints its state.
+
+    Args:
+        path: of a file with ``linux.resources``, quoted.
+
+    Raises:
+        ConfigError: the command does not tell how.
+    """
+    before, verb, after = f" {query} ".partition(" state ")
+    if not verb:
+        raise ConfigError(
+            'oci.conf: RunTimeQuery has no word "state", so nobody knows how to update'
+        )
+    return f"{before.strip()} update --resources {path} {after.strip()}"
+
+
 def with_signal(pattern: str, signal: str) -> str:
     """Return a RunTimeKill pattern with another signal.
 

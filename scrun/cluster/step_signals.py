@@ -134,7 +134,7 @@ class StepSignals:
     def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
         """Run a line of shell on the container's nodes; ``answer`` gets its status and output.
 
-        -1 when the container has ended. Functions that it finds: ``state``.
+        -1 when the container has ended. Functions that it finds: ``state``, and `node_script`'s.
 
         Args:
             node: the only one to run it.

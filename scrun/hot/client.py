@@ -1,4 +1,4 @@
-"""start, state, kill and delete of a container that exists: its directory, or its live anchor.
+"""The verbs for a container that exists: answered by its directory, or by its live anchor.
 
 ``<root>/<id>/`` is the truth: ``state.json`` is ready to print, ``lock`` is held (lockf) while the
 anchor lives, ``anchor.sock`` takes one request per connection, ``released`` is there once the
@@ -51,7 +51,15 @@ def run(command: "Command") -> bool:
     if has_ended(directory):
         _answer_for_ended(command, root, directory)
         return True
-    return _ask(command, directory)
+    if command.verb == "events":
+        from scrun.hot.events import report  # rare
+
+        return report(command, directory)
+    if command.verb == "update":
+        from scrun.hot.resources import read_resources  # rare
+
+        read_resources(command)
+    return ask(command, directory)
 
 
 def open_container(root: str, name: str) -> int:
@@ -145,12 +153,18 @@ def _answer_for_ended(command: "Command", root: str, directory: int) -> None:
         if command.options.get("all"):  # podman sends KILL to all after the end, as runc allows
             return
         raise Refused("container not running", "NOT_RUNNING")
+    if command.verb == "ps":
+        _write_out(b"[]\n" if command.options.get("format") == "json" else b"PID\n")
+        return
+    if command.verb != "delete":
+        text = f'{command.verb} container "{name}": container not running'
+        raise Refused(text, "NOT_RUNNING")
     from scrun.hot.remove import remove_container  # only delete needs it
 
     remove_container(root, name, directory)
 
 
-def _ask(command: "Command", directory: int) -> bool:
+def ask(command: "Command", directory: int) -> bool:
     """Send the verb to the anchor and wait, as long as it takes; False: the anchor is dead."""
     from scrun.hot.wire import dumps, loads  # not for state
 

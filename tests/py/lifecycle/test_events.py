@@ -1,0 +1,179 @@
+"""events: what a container uses, in the schema that runc prints."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.py.lifecycle.runtimes import Runtime
+
+NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**64 - 1}
+NUMBERS = {"type": "array", "items": NUMBER}
+
+
+def members(required: str, **known: Any) -> dict[str, Any]:
+    """Return the schema of an object that has no members but these."""
+    return {
+        "type": "object",
+        "properties": known,
+        "required": required.split(),
+        "additionalProperties": False,
+    }
+
+
+ENTRIES = {
+    "type": "array",
+    "items": members("", major=NUMBER, minor=NUMBER, op={"type": "string"}, value=NUMBER),
+}
+MEMORY = members("limit failcnt", limit=NUMBER, usage=NUMBER, max=NUMBER, failcnt=NUMBER)
+# What runc's types/events.go can write, of what makes sense for a job.
+EVENT = members(
+    "type id data",
+    type={"const": "stats"},
+    id={"type": "string"},
+    data=members(
+        "cpu memory pids blkio hugetlb network_interfaces",
+        cpu=members(
+            "usage throttling",
+            usage=members("kernel user", total=NUMBER, percpu=NUMBERS, kernel=NUMBER, user=NUMBER),
+            throttling=members("", periods=NUMBER, throttledPeriods=NUMBER, throttledTime=NUMBER),
+        ),
+        memory=members(
+            "usage swap kernel kernelTCP raw",
+            cache=NUMBER,
+            usage=MEMORY,
+            swap=MEMORY,
+            kernel=MEMORY,
+            kernelTCP=MEMORY,
+            raw={"type": "object", "additionalProperties": NUMBER},
+        ),
+        pids=members("", current=NUMBER, limit=NUMBER),
+        blkio=members("", ioServiceBytesRecursive=ENTRIES, ioServicedRecursive=ENTRIES),
+        hugetlb={"type": "object"},
+        network_interfaces={"type": ["array", "null"]},
+    ),
+)
+
+
+def read_event(line: str) -> dict[str, Any]:
+    """Return the data of a line, once it is as runc's."""
+    event: dict[str, Any] = json.loads(line)
+    jsonschema.validate(event, EVENT)
+    assert line.startswith('{"type":"stats","id":"web","data":{')
+    data: dict[str, Any] = event["data"]
+    return data
+
+
+def ask(runtime: Runtime) -> dict[str, Any]:
+    """Ask once."""
+    answer = runtime("events", "--stats", "web")
+    assert answer.returncode == 0, answer.stderr
+    return read_event(answer.stdout)
+
+
+def test_the_numbers_follow_what_the_container_does(runtime: Runtime) -> None:
+    """Processor time grows while it computes, memory and processes are those that it has."""
+    script = (
+        "x=$(busybox head -c 30000000 /dev/zero | busybox tr '\\0' y); echo up; while :; do :; done"
+    )
+    runtime.create("web", runtime.make_bundle(script))
+    assert ask(runtime)["pids"].get("current", 0) == 0  # nothing runs before start
+    assert runtime("start", "web").returncode == 0
+    runtime.wait_until(lambda: ask(runtime)["memory"]["usage"]["usage"] > 30_000_000, "its memory")
+    before, began = ask(runtime), time.monotonic()
+    runtime.wait_until(
+        lambda: (
+            ask(runtime)["cpu"]["usage"]["total"] > before["cpu"]["usage"]["total"] + 300_000_000
+        ),
+        "0.3 s of processor time",
+    )
+    after, took = ask(runtime), time.monotonic() - began
+    used = after["cpu"]["usage"]["total"] - before["cpu"]["usage"]["total"]
+    assert used < (took + 1) * 1.2e9  # one process, nanoseconds
+    usage = after["cpu"]["usage"]
+    assert abs(usage["user"] + usage["kernel"] - usage["total"]) < 0.2e9
+    assert after["pids"]["current"] == 1
+    memory = after["memory"]["usage"]
+    assert memory["usage"] < memory["limit"] and memory["usage"] < 200_000_000
+    assert runtime("delete", "--force", "web").returncode == 0
+
+
+@pytest.mark.slurm
+def test_the_limit_is_the_jobs_memory(slurm: Runtime) -> None:
+    bundle = slurm.make_bundle("exec sleep 100")
+    bundle.edit(lambda config: config.update(annotations={"slurm.job.mem": "300M"}))
+    slurm.create("web", bundle)
+    assert slurm("start", "web").returncode == 0
+    assert ask(slurm)["memory"]["usage"]["limit"] == 300 << 20
+    assert slurm("delete", "--force", "web").returncode == 0
+
+
+def test_again_and_again_until_the_end(runtime: Runtime) -> None:
+    """It ends by itself, with the container."""
+    runtime.run("web", "exec sleep 100")
+    process = runtime.popen(
+        runtime.argv("events", "--interval", "50ms", "web"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    for _ in range(3):
+        read_event(process.stdout.readline().decode())
+    assert runtime("kill", "web", "KILL").returncode == 0
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, b"")
+    assert runtime("delete", "web").returncode == 0
+
+
+def test_a_long_interval_does_not_outlive_the_container(runtime: Runtime) -> None:
+    bundle = runtime.run("web", "exec sleep 100")
+    descriptors = Path(f"/proc/{runtime.anchor_pid(int(bundle.read('pid')))}/fd")
+    before = len(list(descriptors.iterdir()))
+    process = runtime.popen(
+        runtime.argv("events", "--interval=1h", "web"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    runtime.wait_until(lambda: len(list(descriptors.iterdir())) > before, "it listens")
+    assert runtime("kill", "web", "KILL").returncode == 0
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, b"")
+    assert runtime("delete", "web").returncode == 0
+
+
+def test_it_can_be_interrupted(runtime: Runtime) -> None:
+    runtime.run("web", "exec sleep 100")
+    process = runtime.popen(
+        runtime.argv("events", "--interval", "20ms", "web"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, b"")
+    assert runtime.state("web")["status"] == "running"
+    assert runtime("delete", "--force", "web").returncode == 0
+
+
+def test_mistakes(runtime: Runtime) -> None:
+    unknown = runtime("events", "--stats", "web")
+    assert unknown.returncode == 1 and "does not exist" in unknown.stderr
+    runtime.run("web", "exit 0")
+    for interval in ("0s", "5", "soon", "-1s"):
+        done = runtime("events", f"--interval={interval}", "web")
+        if "not running" not in done.stderr:  # it may have ended by now
+            assert done.returncode == 1 and "is no duration" in done.stderr
+    runtime.wait_status("web", "stopped")
+    done = runtime("events", "--stats", "web")
+    assert done.returncode == 1 and "container not running" in done.stderr
+    assert runtime("delete", "web").returncode == 0
