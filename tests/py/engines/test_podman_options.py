@@ -11,7 +11,10 @@ from tests.py.engines.podman import IMAGE, Podman
 pytestmark = pytest.mark.slurm
 
 DISCARDED = "podman discards them where the container has the network of its host"
-NOT_HERE = "the network would be of this machine, and podman makes none without its own programs"
+NOT_HERE = (
+    "podman makes it on this machine, or says that it has no program for it; the container would "
+    "have the node's network all the same"
+)
 
 
 def run(podman: Podman, *words: str) -> bytes:
@@ -37,9 +40,9 @@ def test_what_makes_the_process(staged_podman: Podman) -> None:
         "echo $A; pwd; id -u; hostname; umask; grep -c ' /scratch tmpfs' /proc/mounts; echo $$;"
         "grep -E '^(CapEff|NoNewPrivs)' /proc/self/status; : >/x"
     )
-    options = ("--env=A=b", "--workdir=/root", "--user=0", "--uts=private", "--hostname=here")
-    options += ("--umask=027", "--tmpfs=/scratch", "--pid=private", "--cap-drop=ALL", "--read-only")
-    options += ("--security-opt=no-new-privileges",)
+    options = ["--env=A=b", "--workdir=/root", "--user=0", "--uts=private", "--hostname=here"]
+    options += ["--umask=027", "--tmpfs=/scratch", "--pid=private", "--cap-drop=ALL", "--read-only"]
+    options += ["--security-opt=no-new-privileges"]
     done = staged_podman("run", "--rm", *options, IMAGE, "sh", "-c", script)
     assert done.stdout.decode().split("\n")[:7] == ["b", "/root", "0", "here", "0027", "1", "1"]
     assert b"CapEff:\t0000000000000000\nNoNewPrivs:\t1\n" in done.stdout
