@@ -205,3 +205,19 @@ def test_remote_commands_run_on_both_nodes(slurm: ClusterRuntime) -> None:
 def test_the_state_document_is_one(slurm: ClusterRuntime, web: Bundle) -> None:
     document = json.loads(slurm("state", "web").stdout)
     assert (document["id"], document["status"]) == ("web", "running")
+
+
+def test_pause_holds_the_tasks_of_all_nodes(slurm: ClusterRuntime, web: Bundle) -> None:
+    """And resume lets all of them go on; ps shows those of both."""
+
+    def states() -> str:
+        table = slurm("ps", "web", "-eo", "pid,stat,args").stdout.splitlines()
+        return "".join(sorted(line.split()[1][0] for line in table if "term $SLURMD" in line))
+
+    assert len(states()) == 2
+    assert slurm("pause", "web").returncode == 0
+    assert states() == "TT"
+    assert slurm("resume", "web").returncode == 0
+    assert states() == "SS"
+    event = json.loads(slurm("events", "--stats", "web").stdout)
+    assert event["data"]["pids"]["current"] >= 2
