@@ -25,13 +25,13 @@ from scrun.hot.options import (
     LIST,
     OPTIONAL,
     REST,
-    VERBS,
     VERSION,
     Option,
     Verb,
     find_option,
 )
 from scrun.hot.parse import Command, parse, take_option
+from scrun.hot.verbs import VERBS
 
 HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
 SECTIONS = {

@@ -21,7 +21,7 @@ RANK = {
     **{"oci": 1, "host": 2, "cluster": 3, "lua": 4, "anchor": 5},
     **{"workbench": 6, "cli": 7, "entry": 7, "__main__": 8},
 }
-HOT_FOR_ALL = {"scrun.hot.wire", "scrun.hot.options"}
+HOT_FOR_ALL = {"scrun.hot.wire", "scrun.hot.options", "scrun.hot.verbs"}
 HOT_FROM = RANK["anchor"]  # the rest of hot is for those who carry a command out
 HOMES = {
     **{"lupa": "lua", "click": "cli", "rich": "cli"},

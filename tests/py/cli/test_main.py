@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from scrun.cli.main import main, scrun, split_globals
-from scrun.hot.options import VERBS
+from scrun.hot.verbs import VERBS
 
 
 @pytest.mark.parametrize(
