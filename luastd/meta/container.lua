@@ -53,6 +53,11 @@ function host.load_script() end
 ---@return string? output all that salloc wrote
 function host.allocate(request) end
 
+--- Shows the container's root file system, staged or else submitted, to whoever enters our mount
+--- namespace, in the place of this machine's. Needs to be root, be it in an engine's namespace.
+---@return boolean shown
+function host.show_root() end
+
 --- Tells the job of another container below the same root.
 ---@param id string
 ---@return integer? job_id nil: there is no such container, or it has ended

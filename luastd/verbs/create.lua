@@ -61,6 +61,15 @@ function M.stage_in(container) -- luacheck: ignore 212
   return host.stage_in()
 end
 
+--- Override point: lets podman, which enters our mount namespace for `cp` of a running container,
+--- find the container's root file system there, not this machine's.
+---@param container scrun.Container
+function M.show_root(container)
+  if container.annotations['io.container.manager'] == 'libpod' then
+    host.show_root()
+  end
+end
+
 --- Runs the verb. What can be known to be wrong is found before a job is asked for.
 ---@param container scrun.Container
 ---@param caller { environment: table<string, string>, config: oci.Config }
@@ -90,7 +99,11 @@ function M.run(container, caller)
   if not ok then
     return nil, errmsg, code
   end
-  return M.stage_in(container)
+  ok, errmsg, code = M.stage_in(container)
+  if ok then
+    M.show_root(container)
+  end
+  return ok, errmsg, code
 end
 
 return M

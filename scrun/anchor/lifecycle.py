@@ -84,6 +84,7 @@ class Lifecycle:
             "load_script": self._load_script,
             "allocate": self._allocate,
             "job_of": self._job_of,
+            "show_root": self._show_root,
             "check_step_options": self._check_step_options,
             "slurm_version": self._slurm_version,
             "stage_in": self._stage_in,
@@ -195,6 +196,13 @@ class Lifecycle:
 
         job = job_of(os.path.dirname(self.container.directory), container_id)
         resume(*(job or (None,)))
+
+    def _show_root(self, resume: Resume) -> None:
+        from scrun.host.view import show_root  # of use to engines' users alone
+
+        staged = self.container.root_path or ""
+        root = staged if os.path.isdir(staged) else self.container.submission_root_path
+        resume(show_root(self.loop, root, self.container.environment))
 
     def _check_step_options(self, resume: Resume, options: list[str]) -> None:
         def done(output: str) -> None:

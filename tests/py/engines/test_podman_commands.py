@@ -102,13 +102,13 @@ def test_port_lists_none(podman: Podman, web: str) -> None:
 @pytest.mark.engine_command(
     "podman",
     "top",
-    note="but shows the processes of this machine, since podman asks no runtime: "
-    "`podman exec NAME ps` shows those of the node",
+    note="with options of ps(1), as in `top NAME -ef`, and those are the node's processes; its own "
+    "columns list none, since podman looks into this machine's /proc and asks no runtime",
 )
-def test_top_looks_at_this_machine(podman: Podman, web: str) -> None:
-    """podman reads /proc of the number that it knows, which is our anchor's."""
-    assert "scrun" in podman.text("top", web, "args")
-    assert "sleep 0.05" in podman.text("exec", web, "ps")
+def test_top_asks_the_nodes_ps(podman: Podman, web: str) -> None:
+    """Nothing rather than this machine's processes where it looks by itself."""
+    assert podman.text("top", web, "args") == "COMMAND"
+    assert "sleep 0.05" in podman.text("top", web, "-o", "pid,args")
 
 
 @pytest.mark.engine_command("podman", "stats", note=NO_CGROUP_V2)
@@ -149,3 +149,17 @@ def test_kube_generate_describes_it(podman: Podman, web: str) -> None:
 def test_info_names_the_runtime(podman: Podman) -> None:
     host = json.loads(podman.text("info", "--format", "json"))["host"]
     assert host["ociRuntime"]["version"].startswith("scrun version ")
+
+
+@pytest.mark.engine_command("podman", "cp")
+def test_cp_of_a_running_container(podman: Podman, web: str) -> None:
+    """Its own files, not this machine's; and what is copied in the process sees."""
+    cluster = podman.cluster
+    podman.text("cp", f"{web}:/new", "/home/alice/out")
+    out = cluster.root_path("/home/alice/out")
+    assert out.read_text() == "new\n"
+    podman.text("cp", "/home/alice/out", f"{web}:/root/in")
+    assert podman.text("exec", web, "cat", "/root/in") == "new"
+    out.unlink()
+    done = podman("cp", f"{web}:/home/alice", "/home/alice/out")
+    assert done.returncode != 0, "this machine's /home"

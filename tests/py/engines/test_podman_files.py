@@ -100,8 +100,8 @@ def test_a_second_start_finds_what_the_first_left(staged_podman: Podman) -> None
 @pytest.mark.engine_command(
     "podman",
     "cp",
-    note="of a container that does not run; podman takes the files of this machine for those of a "
-    "running one: use `podman exec NAME tar`",
+    note="of a running one, what stage_in has made is seen, where it is on this machine, else the "
+    "engine's copy",
 )
 def test_files_copied_in_are_the_processs(staged_podman: Podman, tmp_path: Path) -> None:
     """``podman cp`` before the start and after the end meet the same root."""
