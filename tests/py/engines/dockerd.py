@@ -46,7 +46,7 @@ class Daemons:
 
     def start(self) -> None:
         """Start what does not run, and wait until both answer."""
-        for name, question in zip(NAMES, (("ctr", "version"), ("docker", "version")), strict=True):
+        for name in NAMES:
             process = self._running.get(name)
             if process is None or process.poll() is not None:
                 log = self.cluster.root_path(LOG.format(name))
@@ -54,7 +54,7 @@ class Daemons:
                     self._running[name] = self.cluster.popen(
                         [name], user="root", stdin=subprocess.DEVNULL, stdout=file, stderr=file
                     )
-            self._wait_for_answer(name, question)
+            self._wait_for_answer(name)
 
     def end(self, name: str, number: int = signal.SIGTERM) -> None:
         """Send a daemon a signal and wait for its end."""
@@ -87,16 +87,20 @@ class Daemons:
             parts.append("\n".join([f"--- {name}", *lines[-30:]]))
         return "\n".join(parts)
 
-    def _wait_for_answer(self, name: str, question: tuple[str, ...]) -> None:
+    def _wait_for_answer(self, name: str) -> None:
         try:
             self.cluster.wait_until(
-                lambda: self.cluster.run(question, user="root").returncode == 0,
-                timeout_s=START_TIMEOUT_S,
-                what=f"{name} answers",
+                lambda: self._answers(name), timeout_s=START_TIMEOUT_S, what=f"{name} answers"
             )
         except AssertionError as err:
             err.add_note(self.log_tail())
             raise
+
+    def _answers(self, name: str) -> bool:
+        if name == "containerd":
+            return self.cluster.run(["ctr", "version"], user="root").returncode == 0
+        # dockerd needs some seconds to find a new containerd, and fails until then.
+        return b" containerd:" in self.cluster.run(["docker", "version"], user="root").stdout
 
     def _end_of_another_session(self, name: str) -> None:
         """End a daemon of a session that was killed in a cluster that stays up."""
