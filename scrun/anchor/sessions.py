@@ -51,7 +51,13 @@ class Sessions:
         self._open: dict[str, socket] = {}
 
     def prepare(self, resume: Resume, request: Mapping[str, Any]) -> None:
-        """Answer ``host.exec``: how the caller is to run a process."""
+        """Answer ``host.exec``: how the caller is to run a process.
+
+        Engines ask as soon as ``start`` has returned; the node may still be making the container.
+        """
+        self._backend.ask(":", lambda *_: self._prepare(resume, request))
+
+    def _prepare(self, resume: Resume, request: Mapping[str, Any]) -> None:
         container = self._container
         if container.status not in (RUNNING, PAUSED):
             text = f'cannot exec in container "{container.id}": container not running'

@@ -122,8 +122,9 @@ class StepSignals:
             return
 
         def found() -> None:
-            control = self._restart_control()
-            control.deliver(definitions(), number, answered)
+            if not self._over:
+                control = self._restart_control()
+                control.deliver(definitions(), number, answered)
 
         if self.step_id is not None:
             found()
@@ -150,6 +151,9 @@ class StepSignals:
             return
 
         def found() -> None:
+            if self._over:
+                answer(-1, b"")
+                return
             self._restart_control().ask(definitions(), command, answer, node)
 
         if self.step_id is not None:
@@ -168,8 +172,9 @@ class StepSignals:
             return
 
         def found() -> None:
-            control = self._restart_control()
-            control.fit(definitions(), lambda status: log.debug(f"fit terminal: {status}"))
+            if not self._over:
+                control = self._restart_control()
+                control.fit(definitions(), lambda status: log.debug(f"fit terminal: {status}"))
 
         self._waiting_for_step.append(found)
         self._look_for_step()
@@ -219,6 +224,9 @@ class StepSignals:
             self._control.close()
         for answered in list(self._pending):
             answered(0)
+        waiting, self._waiting_for_step = self._waiting_for_step, []
+        for found in waiting:
+            found()
 
     def find_task(self) -> str:
         """Return shell that sets ``$task`` to the first task that a node still has."""

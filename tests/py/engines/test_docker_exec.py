@@ -72,6 +72,20 @@ def test_an_error_is_not_shown_again(docker: Docker, web: str) -> None:
     assert b"no-such-command" not in done.stdout + done.stderr
 
 
+def test_exec_waits_for_the_node_to_make_the_container(docker: Docker) -> None:
+    """docker's start returns before that, and so does anybody's."""
+    conf = docker.cluster.root_path(f"{docker.cluster.site_dir()}/oci.conf")
+    before = conf.read_text()
+    try:
+        conf.write_text(before.replace('RunTimeRun="', 'RunTimeRun="sleep 1; '))
+        docker.run_detached("exec sleep 300", "--name", "web")
+        done = docker("exec", "web", "echo", "there")
+        assert (done.returncode, done.stdout) == (0, b"there\n"), done.stderr
+    finally:
+        conf.write_text(before)
+    docker("rm", "-f", "web", check=True)
+
+
 @pytest.mark.engine_command("docker", "exec -it")
 def test_exec_at_a_terminal(docker: Docker, web: str) -> None:
     """Type, resize, Ctrl-C, exit code."""
