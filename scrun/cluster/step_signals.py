@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SIGKILL = 9
 # While slurmctld is down, or comes up, no step can be started; engines wait for us.
 KILL_WAIT_S, SIGNAL_WAIT_S, END_WAIT_S = 6.0, 20.0, 15.0
-RETRY_S = 0.05
+RETRY_S, LONGEST_RETRY_S = 0.05, 2.0  # slurmctld may limit a user's requests (rl_enable)
 LEARN_S = 1.0  # in good time: a slurmctld that crashes forgets the steps of its last seconds
 
 
@@ -77,6 +77,7 @@ class StepSignals:
             self._make_control()  # which need not wait for what the step is
         self._over = False
         self._looking = False
+        self._retry_s = RETRY_S
         self._waiting_for_step: list[Callable[[], None]] = []
         self._pending: list[Callable[[int], None]] = []
         loop.call_later(LEARN_S, self._look_for_step)
@@ -162,8 +163,8 @@ class StepSignals:
             self._waiting_for_step.append(found)
             self._look_for_step()
 
-    def fit_terminal(self) -> None:
-        """Give the container's terminal the size of its step's, once it runs: nobody waits."""
+    def fit_terminal(self, fitted: Callable[[], None]) -> None:
+        """Give the container's terminal the size of its step's, once it runs; then call."""
         try:
             definitions = self._definitions()
             self._start_control()  # beside the container's own step
@@ -171,10 +172,15 @@ class StepSignals:
             log.debug(f"{self._name}: {err}")
             return
 
+        def answered(status: int) -> None:
+            log.debug(f"{self._name}: fit terminal: {status}")
+            if status == 0 and not self._over:
+                fitted()
+
         def found() -> None:
             if not self._over:
                 control = self._restart_control()
-                control.fit(definitions(), lambda status: log.debug(f"fit terminal: {status}"))
+                control.fit(definitions(), answered)
 
         self._waiting_for_step.append(found)
         self._look_for_step()
@@ -340,7 +346,8 @@ class StepSignals:
         self._note_step(data)
         if self.step_id is None:
             if self._waiting_for_step:  # srun has not made it yet, or slurmctld does not answer
-                self._loop.call_later(RETRY_S, self._look_for_step)
+                self._loop.call_later(self._retry_s, self._look_for_step)
+                self._retry_s = min(1.5 * self._retry_s, LONGEST_RETRY_S)
             return
         waiting, self._waiting_for_step = self._waiting_for_step, []
         for found in waiting:

@@ -20,4 +20,34 @@ describe('job.step', function()
     assert.contains('|--pty|', argv { terminal = true })
     assert.contains('|--overlap|', argv { adopted = true })
   end)
+
+  it('sends stdout to a file of the node, and leaves stderr unbuffered', function()
+    assert.contains('|--output=/proc/9/fd/%t|--unbuffered|', argv { output = '/proc/9/fd/%t' })
+  end)
+
+  describe('wants bytes', function()
+    local function wants(changes, options, variables, output)
+      local container = { interactive = true, request = { srun = options or {} } }
+      for key, value in pairs(changes or {}) do
+        container[key] = value
+      end
+      return step.wants_bytes(container, variables or {}, { output = output or 'auto' })
+    end
+
+    it('with an input, or when somebody asks for them', function()
+      assert.is_true(wants())
+      assert.is_false(wants { interactive = false })
+      assert.is_true(wants({ interactive = false }, { '--unbuffered' }))
+      assert.is_true(wants({ interactive = false }, {}, {}, 'bytes'))
+    end)
+
+    it('not where a site wants lines, on a terminal, with labels or several tasks', function()
+      assert.is_false(wants({}, { '--unbuffered' }, {}, 'lines'))
+      assert.is_false(wants { terminal = true })
+      assert.is_false(wants({}, { '--label' }))
+      assert.is_true(wants({}, {}, { 'SLURM_TASKS_PER_NODE=1' }))
+      assert.is_false(wants({}, {}, { 'SLURM_TASKS_PER_NODE=1(x2)' }))
+      assert.is_false(wants({}, {}, { 'SLURM_NTASKS=4' }))
+    end)
+  end)
 end)
