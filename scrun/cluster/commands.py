@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
 LONGEST_WAIT_S = 10.0  # between two questions whether a job is over
+SIGWINCH = 28
 
 
 class CommandsBackend:
@@ -265,14 +266,12 @@ class CommandsBackend:
             cancel=self._cancel_until_over,
             job_nodes=self._count_nodes(),
         )
-        if terminal is not None:
-            self._signals.fit_terminal()
         if self._output is not None:
             self._output.watch()
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         messages = os.open(self._step_log, flags, 0o600)
         try:
-            return spawn_step(
+            step = spawn_step(
                 self._srun(),
                 argv,
                 self._commands_environment() | dict(variables),
@@ -281,6 +280,10 @@ class CommandsBackend:
             )
         finally:
             os.close(messages)
+        if terminal is not None:
+            # srun misses a change of size between its first look and its step's beginning.
+            self._signals.fit_terminal(lambda: _look_at_size(step))
+        return step
 
     def open_output(self, opened: Opened) -> None:
         """See `Backend.open_output`: a step beside the container's."""
@@ -427,3 +430,11 @@ def _is_listed(target: str, text: str) -> bool:
     """Tell whether squeue's lines have a target that has not come to its end."""
     lines = [line.split() for line in text.splitlines()]
     return any(words[:1] == [target] and words[1:] != ["COMPLETING"] for words in lines)
+
+
+def _look_at_size(srun: Process) -> None:
+    """Let srun, who leads a session on the terminal, send its size to the step once more."""
+    try:
+        os.killpg(srun.pid, SIGWINCH)
+    except ProcessLookupError:
+        return  # it has just ended

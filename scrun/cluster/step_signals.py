@@ -163,8 +163,8 @@ class StepSignals:
             self._waiting_for_step.append(found)
             self._look_for_step()
 
-    def fit_terminal(self) -> None:
-        """Give the container's terminal the size of its step's, once it runs: nobody waits."""
+    def fit_terminal(self, fitted: Callable[[], None]) -> None:
+        """Give the container's terminal the size of its step's, once it runs; then call."""
         try:
             definitions = self._definitions()
             self._start_control()  # beside the container's own step
@@ -172,10 +172,15 @@ class StepSignals:
             log.debug(f"{self._name}: {err}")
             return
 
+        def answered(status: int) -> None:
+            log.debug(f"{self._name}: fit terminal: {status}")
+            if status == 0 and not self._over:
+                fitted()
+
         def found() -> None:
             if not self._over:
                 control = self._restart_control()
-                control.fit(definitions(), lambda status: log.debug(f"fit terminal: {status}"))
+                control.fit(definitions(), answered)
 
         self._waiting_for_step.append(found)
         self._look_for_step()

@@ -23,6 +23,8 @@ DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 IFLAG, OFLAG, CFLAG, LFLAG = range(4)  # of what tcgetattr returns
 LINE_EDITING = termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN
 TRANSLATION = termios.INLCR | termios.IGNCR | termios.ICRNL | termios.IXON | termios.ISTRIP
+# Of a terminal that nobody has measured: slurmstepd follows no later change of one of 0 rows.
+USUAL_SIZE = 24, 80
 
 
 def receive_master(connection: socket) -> int:
@@ -70,7 +72,7 @@ class Terminal:
     """
 
     def __init__(self, size: tuple[int, int] | None = None) -> None:
-        """Make one, of so many rows and columns.
+        """Make one, of so many rows and columns; until somebody sets them, the usual ones.
 
         Raises:
             HostError: there is none to be had.
@@ -82,8 +84,7 @@ class Terminal:
             raise HostError("open a pseudoterminal", err) from err
         # What is typed before a container is there must not be echoed here, nor lose its meaning.
         Settings(self.slave).make_raw()
-        if size is not None:
-            termios.tcsetwinsize(self.slave, size)
+        termios.tcsetwinsize(self.slave, size if size and all(size) else USUAL_SIZE)
 
     def send_master(self, path: str) -> None:
         """Send the master to whoever listens on the AF_UNIX stream socket ``path``; it is gone.
@@ -116,7 +117,7 @@ class Terminal:
         self.close_master()
 
     def size(self) -> tuple[int, int]:
-        """Return rows and columns; (0, 0) while nobody has set them."""
+        """Return rows and columns."""
         return termios.tcgetwinsize(self.slave)
 
     def close_master(self) -> None:

@@ -66,6 +66,25 @@ def expect_size(terminal: Any, size: bytes) -> None:
         terminal.expect_exact(PROMPT)
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "once it runs"])
+def test_a_size_that_comes_after_the_start(runtime: Runtime, console: Console, late: bool) -> None:
+    """Containerd's ctr tells it so, and config.json says none; until then it is the usual one."""
+    create(runtime, console, with_terminal(runtime.make_bundle(SHELL)))
+    terminal = console.accept()
+    start(runtime)
+    if late:
+        terminal.expect_exact(PROMPT)
+        expect_size(terminal, b"24 80")
+    console.set_size(33, 77)
+    if not late:
+        terminal.expect_exact(PROMPT)
+    expect_size(terminal, b"33 77")
+    terminal.send(b"exit\r")
+    read_to_end(terminal)
+    runtime.wait_status("web", "stopped")
+    assert runtime("delete", "web").returncode == 0
+
+
 def test_a_process_hears_of_a_new_size(runtime: Runtime, console: Console) -> None:
     """SIGWINCH arrives, and its exit code comes back."""
     script = "trap 'stty size; exit 7' WINCH; echo go; while true; do sleep 0.1; done"
