@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tests.py.engines.docker import Docker
@@ -46,16 +44,13 @@ def test_a_paused_container_stands_still(docker: Docker) -> None:
     docker.wait_for_log("web", b"3\n")
     assert docker.text("pause", "web") == "web"
     assert docker.state("web")["Status"] == "paused"
+    shells = docker.cluster.processes(r"^sh -c i=0;")
+    assert shells and {shell.state for shell in shells} == {"T"}
     said = docker.logs("web")
-    until = time.monotonic() + 0.5  # ten turns of the counter
-    while time.monotonic() < until:
-        assert docker.logs("web").startswith(said)
-        said = docker.logs("web") if time.monotonic() < until - 0.3 else said
-    assert docker.logs("web") == said
     done = docker("exec", "web", "true")
     assert done.returncode == 1 and b"is paused" in done.stderr
     assert docker.text("unpause", "web") == "web"
-    docker.wait_for_log("web", b"\n%d\n" % (int(said.split()[-1]) + 1))
+    docker.wait_for_log("web", b"\n%d\n" % (int(said.split()[-1]) + 3))
     docker.text("rm", "-f", "web")
 
 
