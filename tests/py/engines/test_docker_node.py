@@ -44,7 +44,7 @@ def test_a_paused_container_stands_still(docker: Docker) -> None:
     docker.wait_for_log("web", b"3\n")
     assert docker.text("pause", "web") == "web"
     assert docker.state("web")["Status"] == "paused"
-    shells = docker.cluster.processes(r"^sh -c i=0;")
+    shells = docker.cluster.processes("^/bin/sh -c i=0;")
     assert shells and {shell.state for shell in shells} == {"T"}
     said = docker.logs("web")
     done = docker("exec", "web", "true")
