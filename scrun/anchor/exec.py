@@ -12,6 +12,7 @@ from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_SEQPACKET, socketpair
 
 from scrun import log
 from scrun.anchor.exec_request import Request
+from scrun.anchor.stdio import let_go_of_stdio
 from scrun.cluster.exec_steps import NOT_STARTED
 from scrun.cluster.step import spawn_step, worth_telling
 from scrun.errors import ScrunError, StateError
@@ -127,7 +128,7 @@ class Session:
             if self._launch.get("piped"):
                 reader = Reader(self._loop, 1, lambda: _send(self._connection, {"deaf": True}))
             if self._parent is not None:
-                _let_go_of_stdio()
+                let_go_of_stdio()
             self._loop.watch(self._connection.fileno(), self._anchor_spoke)
             self._loop.watch_signals(FORWARDED, self._forward)
             self._loop.when_ended(self._process, self._ended)
@@ -217,15 +218,6 @@ class Session:
                 kill_group(self._process.pid)
             else:
                 os.kill(self._process.pid, 9)
-
-
-def _let_go_of_stdio() -> None:
-    """Leave stdio to the step: engines wait for its end."""
-    log.detach_stderr()
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd, inheritable=True)
-    os.close(null)
 
 
 def _send(channel: socket, message: Mapping[str, object]) -> None:

@@ -10,6 +10,7 @@ import os
 
 from scrun import log
 from scrun.anchor.container import remove_directory
+from scrun.anchor.stdio import let_go_of_stdio, write_line
 from scrun.errors import ScrunError, StateError
 from scrun.oci.signals import name_signal, parse_signal
 from scrun.oci.state import CREATED, CREATING, RUNNING, STOPPED
@@ -109,7 +110,7 @@ class Lifecycle:
             done(True, "", "")
             self._watch_bundle()
             if self.terminal is not None:  # stdio is the engine's, which waits for its end
-                os.close(_let_go_of_stdio())
+                let_go_of_stdio()
         else:
             self._give_up(lambda: done(False, message, code))
 
@@ -269,7 +270,8 @@ class Lifecycle:
             _refuse(resume, err)
             return
         if self.terminal is None:
-            self._stderr = _let_go_of_stdio()
+            self._stderr = os.dup(2)
+            let_go_of_stdio()
         else:  # it went when the container was created
             self._stderr = os.dup(self.terminal.slave)
         for fd in range(3, 3 + self.preserved):
@@ -323,7 +325,7 @@ class Lifecycle:
         log.info(f"{self.container.id}: ended with status {status}")
         for line in self.backend.step_messages() if status else ():
             log.error(f"{self.container.id}: {line}")
-            _write_line(self._stderr, line)
+            write_line(self._stderr, line)
         self._end(status)
 
     def _job_lost(self) -> None:
@@ -367,7 +369,7 @@ class Lifecycle:
             if error is not None:
                 text = f"stage out {self.container.id}: {error}"
                 log.error(text)
-                _write_line(self._stderr, f"scrun: {text}")
+                write_line(self._stderr, f"scrun: {text}")
             if self._stderr >= 0:
                 os.close(self._stderr)
             if self.terminal is not None:
@@ -410,24 +412,3 @@ def _answer(resume: Resume, error: ScrunError | None) -> None:
 
 def _refuse(resume: Resume, error: ScrunError) -> None:
     resume(None, str(error), error.code)
-
-
-def _let_go_of_stdio() -> int:
-    """Leave stdio to the step: its end is then the end of file that engines wait for.
-
-    Returns: a descriptor of stderr, for the end of the step.
-    """
-    log.detach_stderr()
-    stderr = os.dup(2)
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd, inheritable=True)
-    os.close(null)
-    return stderr
-
-
-def _write_line(fd: int, line: str) -> None:
-    try:
-        os.write(fd, os.fsencode(line) + (b"\r\n" if os.isatty(fd) else b"\n"))
-    except OSError:
-        return  # nobody reads it any more

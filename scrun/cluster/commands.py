@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 
 from scrun import log
+from scrun.cluster.ending import end_target
 from scrun.cluster.environment import of_job, without_defaults
 from scrun.cluster.holder import Holder, read_messages
 from scrun.cluster.step import can_reopen, spawn_step, worth_telling
 from scrun.errors import ClusterError, ScrunError
-from scrun.host.process import Process, kill_group, spawn_quietly
+from scrun.host.process import Process, kill_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from scrun.oci.oci_conf import OciConf
 
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
-LONGEST_WAIT_S = 10.0  # between two questions whether a job is over
 SIGWINCH = 28
 
 
@@ -167,51 +167,9 @@ class CommandsBackend:
         else:
             self.settle(done)
 
-    def _scancel(self, target: str, done: Callable[[], None]) -> None:
-        log.debug(f"{self._container_id}: run scancel {target}")
-        try:
-            canceller = spawn_quietly(["scancel", target], self._commands_environment())
-        except ScrunError as err:
-            log.error(f"{self._container_id}: cancel {target}: {err}")
-            done()
-            return
-        self._loop.when_ended(canceller, lambda _: done())
-
-    def _end_target(
-        self, target: str, done: Callable[[], None], wait_s: float = 0.1, *, patience: int = 0
-    ) -> None:
-        """Cancel a job, or a step of one, until Slurm says that it is over.
-
-        Args:
-            patience: how often to look before it is cancelled: it is about to end by itself.
-        """
-
-        def listed(status: int, output: bytes) -> None:
-            text = output.decode("utf-8", "replace")
-            if "Invalid job id" in text or (status == 0 and not _is_listed(target, text)):
-                done()
-                return
-            if status:
-                log.error(f"{self._container_id}: {target} is not over yet: {text.strip()}")
-            if patience:
-                wait()
-            else:
-                self._scancel(target, wait)
-
-        def wait() -> None:
-            longer_s, left = min(2 * wait_s, LONGEST_WAIT_S), max(patience - 1, 0)
-            again = self._end_target
-            self._loop.call_later(wait_s, lambda: again(target, done, longer_s, patience=left))
-
-        steps = ["--steps"] if "." in target else []
-        argv = ["squeue", "--noheader", "--all", *steps, "--jobs", str(self.job_id)]
-        form = "%i" if steps else "%i %T"
-        try:
-            self._loop.capture(
-                [*argv, "--format", form], self._commands_environment(), listed, streams=(1, 2)
-            )
-        except ScrunError as err:
-            listed(1, os.fsencode(str(err)))
+    def _end_target(self, target: str, done: Callable[[], None], *, patience: int = 0) -> None:
+        environment = self._commands_environment()
+        end_target(self._loop, target, environment, done, patience=patience)
 
     def check_step_options(self, options: Sequence[str], done: Callable[[str], None]) -> None:
         """See `Backend.check_step_options`: srun reads them, then tells its version and ends."""
@@ -424,12 +382,6 @@ class CommandsBackend:
         """See `Backend.ended`."""
         if self._signals is not None:
             self._signals.end()
-
-
-def _is_listed(target: str, text: str) -> bool:
-    """Tell whether squeue's lines have a target that has not come to its end."""
-    lines = [line.split() for line in text.splitlines()]
-    return any(words[:1] == [target] and words[1:] != ["COMPLETING"] for words in lines)
 
 
 def _look_at_size(srun: Process) -> None:

@@ -1,0 +1,24 @@
+"""Stdio of a process that outlives its call: what an engine gave us, and when we let go of it."""
+
+from __future__ import annotations
+
+import os
+
+from scrun import log
+
+
+def let_go_of_stdio() -> None:
+    """Leave stdio to the step: its end is then the end of file that engines wait for."""
+    log.detach_stderr()
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd, inheritable=True)
+    os.close(null)
+
+
+def write_line(fd: int, line: str) -> None:
+    """Write a line, if somebody reads it; a terminal of ours is raw, so it gets the whole end."""
+    try:
+        os.write(fd, os.fsencode(line) + (b"\r\n" if os.isatty(fd) else b"\n"))
+    except OSError:
+        return  # nobody reads it any more
