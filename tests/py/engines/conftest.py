@@ -16,6 +16,13 @@ from tests.py.engines.dockerd import Daemons
 from tests.py.engines.podman import IMAGE, Podman
 
 MANUAL_EXAMPLE = Path(__file__).parents[2] / "data" / "manual-example-scrun.lua"
+RSYNC_SETTINGS = (
+    "local settings = require 'luastd.settings'\nsettings.stage = 'rsync'\nreturn settings\n"
+)
+NODES_SETTINGS = (
+    "local settings = require 'luastd.settings'\nsettings.stage = 'rsync'\n"
+    "settings.rsync_scratch = 'nodes'\nsettings.rsync_dir = '/tmp/scratch-%u'\nreturn settings\n"
+)
 
 
 @pytest.fixture
@@ -24,6 +31,25 @@ def podman(scrun_cluster: Cluster) -> Iterator[Podman]:
     scrun_cluster.site_script(MANUAL_EXAMPLE)
     with leaving_nothing(scrun_cluster) as podman:
         yield podman
+
+
+@pytest.fixture(params=["manual example", "shared", "rsync", "rsync to nodes"])
+def staged_podman(request: pytest.FixtureRequest, scrun_cluster: Cluster) -> Iterator[Podman]:
+    """alice's podman, once for each way to stage: a script, and the settings without one."""
+    script = scrun_cluster.root_path(f"{scrun_cluster.site_dir()}/scrun.lua")
+    before = script.read_bytes() if script.exists() else None
+    script.unlink(missing_ok=True)
+    if request.param == "manual example":
+        scrun_cluster.site_script(MANUAL_EXAMPLE)
+    elif request.param == "rsync":
+        scrun_cluster.override("settings", RSYNC_SETTINGS)
+    elif request.param == "rsync to nodes":
+        scrun_cluster.override("settings", NODES_SETTINGS)
+    with leaving_nothing(scrun_cluster) as podman:
+        yield podman
+    if before is not None:
+        scrun_cluster.restore_site()
+        script.write_bytes(before)
 
 
 @contextlib.contextmanager

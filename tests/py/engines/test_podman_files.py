@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.py.cluster.base import Cluster
-from tests.py.engines.conftest import MANUAL_EXAMPLE, leaving_nothing
 from tests.py.engines.podman import IMAGE, Podman
 
 pytestmark = pytest.mark.slurm
@@ -20,34 +17,6 @@ CHANGES = (
     "mkdir -p /srv/deep/er; echo x > /srv/deep/er/file; chmod 750 /srv/deep/er/file; "
     "ln -s /root/new /srv/link; exit 3"
 )
-RSYNC_SETTINGS = (
-    "local settings = require 'luastd.settings'\nsettings.stage = 'rsync'\nreturn settings\n"
-)
-
-
-NODES_SETTINGS = (
-    "local settings = require 'luastd.settings'\nsettings.stage = 'rsync'\n"
-    "settings.rsync_scratch = 'nodes'\nsettings.rsync_dir = '/tmp/scratch-%u'\nreturn settings\n"
-)
-
-
-@pytest.fixture(params=["manual example", "shared", "rsync", "rsync to nodes"])
-def staged_podman(request: pytest.FixtureRequest, scrun_cluster: Cluster) -> Iterator[Podman]:
-    """alice's podman, once for each way to stage: a script, and the settings without one."""
-    script = scrun_cluster.root_path(f"{scrun_cluster.site_dir()}/scrun.lua")
-    before = script.read_bytes() if script.exists() else None
-    script.unlink(missing_ok=True)
-    if request.param == "manual example":
-        scrun_cluster.site_script(MANUAL_EXAMPLE)
-    elif request.param == "rsync":
-        scrun_cluster.override("settings", RSYNC_SETTINGS)
-    elif request.param == "rsync to nodes":
-        scrun_cluster.override("settings", NODES_SETTINGS)
-    with leaving_nothing(scrun_cluster) as podman:
-        yield podman
-    if before is not None:
-        scrun_cluster.restore_site()
-        script.write_bytes(before)
 
 
 def read_export(podman: Podman, name: str) -> tarfile.TarFile:
