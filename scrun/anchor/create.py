@@ -7,6 +7,7 @@ import select
 import sys
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_SEQPACKET, socketpair
 
+from scrun.anchor.stdio import check_preserved
 from scrun.errors import ConfigError, StateError, UsageError
 from scrun.host.directory import make_directory, take_lock, write_pid_file
 from scrun.host.process import fork
@@ -127,12 +128,7 @@ def _check_options(command: Command, config: Config, *, has_console: bool) -> No
         )
     if has_socket and not config.terminal:
         raise UsageError(f"--console-socket: {config.path} has no process.terminal")
-    count = int(str(command.options.get("preserve_fds") or 0))
-    for fd in range(3, 3 + count):
-        try:
-            os.fstat(fd)
-        except OSError:
-            raise UsageError(f"--preserve-fds {count}: descriptor {fd} is not open") from None
+    check_preserved(int(str(command.options.get("preserve_fds") or 0)))
 
 
 def _wait(channel: socket, container_id: str, bundle: str) -> None:

@@ -129,6 +129,8 @@ class Session:
                 reader = Reader(self._loop, 1, lambda: _send(self._connection, {"deaf": True}))
             if self._parent is not None:
                 let_go_of_stdio()
+                for fd in range(3, 3 + self._request.preserved):
+                    os.close(fd)
             self._loop.watch(self._connection.fileno(), self._anchor_spoke)
             self._loop.watch_signals(FORWARDED, self._forward)
             self._loop.when_ended(self._process, self._ended)
@@ -153,7 +155,10 @@ class Session:
         inherits = request.terminal and terminal is None
         self._group = not inherits  # a group in the background may not read the terminal
         if not launch.get("srun"):
-            return spawn(launch["argv"], environment, terminal=terminal, group=self._group)
+            preserved = range(3, 3 + request.preserved)
+            argv = [*launch["argv"], *([str(request.preserved)] if preserved else [])]
+            group = self._group
+            return spawn(argv, environment, terminal=terminal, group=group, extra=preserved)
         return spawn_step(
             launch["srun"],
             launch["argv"],

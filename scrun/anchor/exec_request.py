@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from scrun.anchor.stdio import check_preserved
 from scrun.errors import ConfigError, HostError, StateError, UsageError
 from scrun.host.stdio import has_input
 from scrun.hot import client
@@ -31,6 +32,7 @@ class Request:
     Attributes:
         terminal: the process gets one.
         console_socket, pid_file: absolute paths, or empty.
+        preserved: how many descriptors from 3 on the process is to get, where no srun is between.
 
     Raises:
         UsageError, ConfigError: what is asked for cannot be.
@@ -45,6 +47,8 @@ class Request:
         self.detach = bool(options.get("detach"))
         self.console_socket = _absolute(options.get("console_socket"))
         self.pid_file = _absolute(options.get("pid_file"))
+        self.preserved = int(str(options.get("preserve_fds") or 0))
+        check_preserved(self.preserved)
         given = options.get("process")
         self.process = _read_process(str(given)) if given else None
         if self.process is None and not self.args:

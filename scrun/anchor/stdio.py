@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from scrun import log
+from scrun.errors import UsageError
 
 
 def let_go_of_stdio() -> None:
@@ -14,6 +15,19 @@ def let_go_of_stdio() -> None:
     for fd in (0, 1, 2):
         os.dup2(null, fd, inheritable=True)
     os.close(null)
+
+
+def check_preserved(count: int) -> None:
+    """Refuse ``--preserve-fds`` for a descriptor that the caller does not have open.
+
+    Raises:
+        UsageError: it names the first.
+    """
+    for fd in range(3, 3 + count):
+        try:
+            os.fstat(fd)
+        except OSError:
+            raise UsageError(f"--preserve-fds {count}: descriptor {fd} is not open") from None
 
 
 def write_line(fd: int, line: str) -> None:

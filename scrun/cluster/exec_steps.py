@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PROCESS = "SCRUN_EXEC_PROCESS"  # a variable, not an argument: others may read those
 NOT_STARTED = 254  # status of the script when the process has never run
 SCRIPT = """
+preserve=${2:+--preserve-fds $2} # how many; without srun alone, which hands none on
 d=$1 process=$1/process pid_file=$1/pid log=$1/log
 (umask 077 && mkdir "$d" && printf %s "$SCRUN_EXEC_PROCESS" >"$process") || exit 126
 unset SCRUN_EXEC_PROCESS

@@ -61,7 +61,7 @@ def exec_pattern(query: str | None, wanted: str | None) -> str:
             hint="set runtime_exec in scrun.d/settings.lua",
         )
     options = '--log "$log" --log-format json exec --process "$process" --pid-file "$pid_file"'
-    return f"{before.strip()} {options} {after.strip()}"
+    return f"{before.strip()} {options} $preserve {after.strip()}"
 
 
 def update_pattern(query: str, path: str) -> str:

@@ -61,7 +61,7 @@ VERBS = {
             Option("cap", "-c --cap", LIST, "Add a capability.", "CAP"),
             Option("no_new_privs", "--no-new-privs", FLAG, "Set no_new_privs."),
             Option("node", "--node", VALUE, "Node, or its place among the container's.", "NODE"),
-            Option("", "--preserve-fds", OPTIONAL, metavar="N"),
+            _PRESERVE_FDS,
             Option("", "--apparmor", VALUE, metavar="PROFILE"),
             Option("", "--process-label", VALUE, metavar="LABEL"),
             Option("", "-g --additional-gids", VALUE, metavar="GID"),

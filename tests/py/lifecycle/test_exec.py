@@ -237,3 +237,25 @@ def test_mistakes(runtime: Runtime, web: Bundle) -> None:
         done = runtime(*call)
         assert done.returncode != 0, call
         assert reason in done.stderr and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_preserved_descriptors(runtime: Runtime, web: Bundle) -> None:
+    """Where no srun is between, the process gets them; one that is not open is named."""
+    if runtime.name == "slurm":
+        pytest.skip("srun hands no descriptors on")
+    reader, writer = os.pipe()
+    os.write(writer, b"through 3\n")
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        argv = runtime.argv("exec", "--preserve-fds", "1", "web", "sh", "-c", "cat <&3")
+        command = ["bash", "-c", f'exec 3<&{pipe.fileno()}; exec "$@"', "bash", *argv]
+        process = runtime.popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            pass_fds=(pipe.fileno(),),
+        )
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, b"through 3\n")
+    done = runtime("exec", "--preserve-fds", "9", "web", "true")
+    assert done.returncode == 1 and "descriptor" in done.stderr
