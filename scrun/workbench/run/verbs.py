@@ -23,6 +23,7 @@ from scrun.oci.state import CREATED, CREATING, RUNNING, STOPPED, facts
 from scrun.workbench.run.events import Began, Document, Ended, Journal, Primitive
 from scrun.workbench.run.stages import Stages
 
+READ_ONLY = ("config", "console_size", "job_variables")  # they do nothing: not shown
 EXPECTED = {"create": CREATING, "start": CREATED, "kill": RUNNING, "delete": STOPPED}
 EXPECTED["state"] = RUNNING
 
@@ -138,7 +139,7 @@ class VerbRun:
         def call(resume: Callable[..., None], *arguments: object) -> None:
             answer = getattr(self, f"_answer_{name}", _succeed)
             results = answer(*arguments)
-            if not self._is_quiet:
+            if not self._is_quiet and name not in READ_ONLY:
                 self.journal.add(Primitive(name, list(arguments), list(results)))
             resume(*results)
 
@@ -167,6 +168,18 @@ class VerbRun:
 
     def _answer_check_step_options(self, _options: object) -> tuple[Any, ...]:
         return (None,)
+
+    def _answer_config(self) -> tuple[Any, ...]:
+        return (self.config.raw,)
+
+    def _answer_console_size(self) -> tuple[Any, ...]:
+        return 0, 0
+
+    def _answer_job_of(self, *_arguments: object) -> tuple[Any, ...]:
+        return (None,)
+
+    def _answer_job_variables(self) -> tuple[Any, ...]:
+        return ([f"{name}={value}" for name, value in self.container.output_variables().items()],)
 
     def _answer_slurm_version(self) -> tuple[Any, ...]:
         return (self.options.slurm_version,)
