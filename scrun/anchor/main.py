@@ -9,9 +9,7 @@ import posix
 from scrun import log
 from scrun.anchor.container import submitted
 from scrun.anchor.lifecycle import Lifecycle
-from scrun.anchor.on_node import OnNode
 from scrun.anchor.policy import Policy
-from scrun.anchor.sessions import Sessions
 from scrun.anchor.stage_host import StageHost
 from scrun.anchor.staging import Staging
 from scrun.cluster.backend import choose_backend, cluster_name, locate_slurm_conf, make_backend
@@ -28,9 +26,10 @@ from scrun.oci.state import PAUSED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Sequence
-    from typing import NoReturn
+    from collections.abc import Mapping, Sequence
+    from typing import Any, NoReturn
 
+    from scrun.anchor.sessions import Sessions
     from scrun.hot.parse import Command
     from scrun.oci.config import Config
 
@@ -126,12 +125,11 @@ class Anchor:
         preserved = int(str(command.options.get("preserve_fds") or 0))
         self.config = config
         self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
-        self.sessions = Sessions(self.loop, container, backend, settings.runtime_exec)
-        self.lifecycle.on_ended = self.sessions.end
-        self.node = OnNode(self.loop, container, backend, self.sessions)
-        offered = self.lifecycle.primitives() | self.node.primitives()
-        self.policy.offer(offered | {"exec": self.sessions.prepare})
+        self.runtime_exec = settings.runtime_exec
+        self.sessions: Sessions | None = None
+        self.policy.offer(self.lifecycle.primitives())
         if search.has_overrides():  # a broken one is known before there is a job
+            self._prepare_for_running()
             self.policy.check(("create", "state", *VERBS))
         self.lifecycle.on_asked = self._load_verbs
         container.describe = self.policy.describe
@@ -159,16 +157,34 @@ class Anchor:
         from scrun.anchor.server import Server
 
         self.server = Server(self.loop, container.directory, VERBS, self._serve_verb)
-        self.server.on_session = self.sessions.adopt
+        self.server.on_session = self._adopt_session
         self.loop.watch(self.channel.fileno(), self._creator_spoke)
         self.loop.watch_signals((SIGHUP, SIGINT, SIGTERM), self._interrupted)
         while lifecycle.exit_status is None or self.server.open_replies:
             self.loop.run_once()
         return lifecycle.exit_status
 
+    def _prepare_for_running(self) -> None:
+        """Make what only a running container is asked for: its job was asked for before that."""
+        if self.sessions is not None:
+            return
+        from scrun.anchor.on_node import OnNode
+        from scrun.anchor.sessions import Sessions
+
+        container, backend = self.container, self.lifecycle.backend
+        self.sessions = sessions = Sessions(self.loop, container, backend, self.runtime_exec)
+        self.lifecycle.on_ended = sessions.end
+        node = OnNode(self.loop, container, backend, sessions)
+        self.policy.offer(node.primitives() | {"exec": sessions.prepare})
+
+    def _adopt_session(self, connection: socket, launch: Mapping[str, Any]) -> None:
+        assert self.sessions is not None, "it answered exec"
+        self.sessions.adopt(connection, launch)
+
     def _load_verbs(self) -> None:
         """Load what was not checked, while salloc is at work: no verb is to wait for it later."""
         try:
+            self._prepare_for_running()
             self.policy.check(EARLY)
         except ScrunError as err:
             self.lifecycle.abandon(err)

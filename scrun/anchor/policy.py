@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # `require 'host'` in a policy: each primitive reads as a call and is a yield to the loop.
 HOST_MODULE = b"""
 local names, yield = ..., coroutine.yield
-local host = {}
+local host = package.loaded.host or {}
 for _, name in ipairs(names) do
   host[name] = function(...) return yield(name, ...) end
 end
@@ -54,13 +54,13 @@ class Policy:
         return Settings(table)
 
     def offer(self, primitives: Mapping[str, Primitive]) -> None:
-        """Make ``require 'host'``.
+        """Make ``require 'host'``, or add to it: modules that have it already see the more.
 
         Args:
             primitives: by name; each must call its ``resume`` exactly once, with the values that
                 the Lua call returns: ``resume(True)`` or ``resume(None, message, code)``.
         """
-        self._primitives = dict(primitives)
+        self._primitives |= primitives
         self._runtime.call(self._runtime.load(HOST_MODULE, "host"), sorted(primitives))
 
     def check(self, verbs: Iterable[str]) -> None:

@@ -8,10 +8,8 @@ from __future__ import annotations
 import os
 
 from scrun import log
-from scrun.cluster.ending import end_target
 from scrun.cluster.environment import of_job, without_defaults
 from scrun.cluster.holder import Holder, read_messages
-from scrun.cluster.step import can_reopen, spawn_step, worth_telling
 from scrun.errors import ClusterError, ScrunError
 from scrun.host.process import Process, kill_group
 
@@ -90,7 +88,8 @@ class CommandsBackend:
 
         try:
             self._holder.start(request["salloc"], granted, lambda: self.on_lost())
-            __import__("scrun.cluster.step_signals")  # for `start`, while salloc is at work
+            for module in ("step", "step_signals"):  # for `start`, while salloc is at work
+                __import__(f"scrun.cluster.{module}")
         except ScrunError as err:
             done(err)
 
@@ -169,6 +168,8 @@ class CommandsBackend:
 
     def _end_target(self, target: str, done: Callable[[], None], *, patience: int = 0) -> None:
         environment = self._commands_environment()
+        from scrun.cluster.ending import end_target  # most jobs end by themselves
+
         end_target(self._loop, target, environment, done, patience=patience)
 
     def check_step_options(self, options: Sequence[str], done: Callable[[str], None]) -> None:
@@ -210,7 +211,8 @@ class CommandsBackend:
         terminal: str | None,
     ) -> Process:
         """See `Backend.start`; ``argv`` are srun's arguments. Descriptors stay on this machine."""
-        from scrun.cluster.step_signals import StepSignals  # not before there is a job
+        from scrun.cluster.step import spawn_step  # not before there is a job
+        from scrun.cluster.step_signals import StepSignals
 
         self._signals = StepSignals(
             self._loop,
@@ -246,6 +248,7 @@ class CommandsBackend:
     def open_output(self, opened: Opened) -> None:
         """See `Backend.open_output`: a step beside the container's."""
         from scrun.cluster.output_step import OutputStep  # most containers have no input
+        from scrun.cluster.step import can_reopen
 
         if not can_reopen(2):  # srun would send stderr along with what goes to the path
             opened(ClusterError("stderr cannot be told from it here", code="NO_OUTPUT"), "")
@@ -265,6 +268,8 @@ class CommandsBackend:
 
     def step_messages(self) -> list[str]:
         """See `Backend.step_messages`: what srun said, but for the status that we hand on."""
+        from scrun.cluster.step import worth_telling
+
         return worth_telling(read_messages(self._step_log))
 
     def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:

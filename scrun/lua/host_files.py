@@ -5,7 +5,6 @@ from __future__ import annotations
 import posix
 
 from scrun.errors import HostError, UsageError
-from scrun.host import tree
 from scrun.lua.command_options import read_options
 from scrun.lua.slurm_api import results_of
 
@@ -127,7 +126,9 @@ def _is_directory(path: bytes) -> bool:
 
 def remove_tree(path: bytes) -> bool:
     """Remove a tree if it is there: no symlink is followed, no mount entered."""
-    tree.remove_tree(path)
+    from scrun.host.tree import remove_tree as remove  # stagers alone, at their end
+
+    remove(path)
     return True
 
 
