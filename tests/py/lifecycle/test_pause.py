@@ -179,20 +179,27 @@ def test_the_engine_that_goes_ends_a_paused_container(runtime: Runtime, web: Bun
     assert "term" in web.read("stdout")
 
 
-def test_a_shell_keeps_its_job_in_the_foreground(runtime: Runtime) -> None:
+def test_a_shell_keeps_its_job_in_the_foreground(
+    runtime: Runtime, request: pytest.FixtureRequest
+) -> None:
     """What a shell waits for is not "stopped" for it: it is stopped later, and goes on sooner."""
+    if runtime.name == "local" and "local-user" not in request.node.name:
+        why = "known fault: with runc 1.1 as root the container ends at times when it goes on"
+        request.applymarker(pytest.mark.xfail(reason=why, strict=False))
     bundle = with_terminal(runtime.make_bundle("set -m; cat; echo over"))
-    with Console(runtime) as console:
-        runtime.create("web", bundle, "--console-socket", console.path)
-        terminal = console.accept()
-        assert runtime("start", "web").returncode == 0
-        terminal.send(b"before\n")
-        terminal.expect_exact(b"before\r\nbefore\r\n")
-        pause(runtime)
-        terminal.send(b"meanwhile\n")
-        terminal.expect_exact(b"meanwhile\r\n")
-        resume(runtime)
-        terminal.expect_exact(b"meanwhile\r\n")
-        terminal.send(b"\x04")
-        assert terminal.expect([rb"over\r\n", rb"[Ss]topped"]) == 0
-    assert runtime("delete", "--force", "web").returncode == 0
+    try:
+        with Console(runtime) as console:
+            runtime.create("web", bundle, "--console-socket", console.path)
+            terminal = console.accept()
+            assert runtime("start", "web").returncode == 0
+            terminal.send(b"before\n")
+            terminal.expect_exact(b"before\r\nbefore\r\n")
+            pause(runtime)
+            terminal.send(b"meanwhile\n")
+            terminal.expect_exact(b"meanwhile\r\n")
+            resume(runtime)
+            terminal.expect_exact(b"meanwhile\r\n")
+            terminal.send(b"\x04")
+            assert terminal.expect([rb"over\r\n", rb"[Ss]topped"]) == 0
+    finally:
+        assert runtime("delete", "--force", "web").returncode == 0
