@@ -17,6 +17,7 @@ PACKAGES = (
     "munge",
     "crun",
     "podman",
+    "podman-compose",
     "docker.io",
     "docker-cli",
     "containerd",

@@ -1,4 +1,4 @@
-"""podman build, kube and compose: what stands on containers."""
+"""podman build and kube: what stands on containers."""
 
 from __future__ import annotations
 
@@ -74,15 +74,3 @@ def test_kube_play_runs_a_pod(podman: Podman) -> None:
     podman.text("rmi", "localhost/pause")
     for name in ("pod.yaml", "kube.conf"):
         cluster.root_path(f"/home/alice/{name}").unlink()
-
-
-@pytest.mark.engine_command(
-    "podman",
-    "compose",
-    note="a program of its own, which calls podman or its socket; with `network_mode: host`. "
-    "Without one podman says so",
-)
-def test_compose_needs_a_program(podman: Podman) -> None:
-    """None is in the cluster's root."""
-    done = podman("compose", "version")
-    assert done.returncode != 0 and b"looking up compose provider failed" in done.stderr
