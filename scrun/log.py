@@ -20,7 +20,7 @@ from scrun.errors import ScrunError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG, DEBUG2, DEBUG3, DEBUG4, DEBUG5 = range(10)
 NAMES = (
@@ -56,6 +56,7 @@ class _Log:
         self.stderr_open = True
         self.levels = {"stderr": QUIET, "file": ERROR, "syslog": QUIET}
         self.explicit_quiet = False
+        self.listener: Callable[[int, str], None] | None = None
 
     def settle(self) -> None:
         """Compute the level of each sink from all that was configured."""
@@ -151,6 +152,11 @@ def configure_conf(levels: Mapping[str, str], flags: Iterable[str] = ()) -> None
     _log.settle()
 
 
+def listen(listener: Callable[[int, str], None]) -> None:
+    """Let ``listener`` hear of every line as well, whatever its level, and the level first."""
+    _log.listener = listener
+
+
 def detach_stderr() -> None:
     """Write nothing to stderr from now on: it has become the container's."""
     _log.stderr_open = False
@@ -163,6 +169,7 @@ def is_enabled(level: int) -> bool:
         (_log.stderr_open and level <= levels["stderr"])
         or level <= levels["syslog"]
         or (_log.path is not None and level <= levels["file"])
+        or _log.listener is not None
     )
 
 
@@ -180,6 +187,8 @@ def log(level: int, message: str, **fields: object) -> None:
             _write_file("warning", message, fields)
     if level <= levels["syslog"]:
         _write_syslog(level, f"{message}{_suffix(fields)}")
+    if _log.listener is not None:
+        _log.listener(level, f"{message}{_suffix(fields)}")
 
 
 def error(message: str, **fields: object) -> None:

@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
     from _socket import socket
+    from collections.abc import Callable
     from typing import NoReturn
 
     from scrun.hot.parse import Command
@@ -45,7 +46,11 @@ def run(command: Command) -> int:
     return 0
 
 
-def create(command: Command, console: socket | None = None) -> int:
+def create(
+    command: Command,
+    console: socket | None = None,
+    serve: Callable[[Command, Config, str, socket, socket | None], NoReturn] | None = None,
+) -> int:
     """Create a container; returns the anchor's process ID, a child of ours, once it is created.
 
     A signal that ends us ends the creation first: a job that still waits in the queue is taken
@@ -53,6 +58,7 @@ def create(command: Command, console: socket | None = None) -> int:
 
     Args:
         console: gets the master of the container's terminal, as a console socket would.
+        serve: is the anchor, in place of `scrun.anchor.main.serve`.
 
     Raises:
         ScrunError: bad id, bundle or config.json, an id in use, or whatever the policy refused;
@@ -68,7 +74,7 @@ def create(command: Command, console: socket | None = None) -> int:
     # Until the anchor has answered, verbs that find nobody alive here are to wait.
     recovery = take_lock(directory, "recovery")
     try:
-        return _create(command, config, directory, console)
+        return _create(command, config, directory, console, serve)
     except Interrupted as signal:
         die(signal.number)
     finally:
@@ -83,7 +89,13 @@ def die(number: int) -> NoReturn:
     os._exit(128 + number)  # not reached
 
 
-def _create(command: Command, config: Config, directory: str, console: socket | None) -> int:
+def _create(
+    command: Command,
+    config: Config,
+    directory: str,
+    console: socket | None,
+    serve: Callable[[Command, Config, str, socket, socket | None], NoReturn] | None,
+) -> int:
     for number in ENDING:
         _signal.signal(number, _raise_interrupted)
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)
@@ -94,9 +106,11 @@ def _create(command: Command, config: Config, directory: str, console: socket | 
         ours.close()
         for number in ENDING:
             _signal.signal(number, _signal.SIG_DFL)
-        from scrun.anchor.main import serve  # only the anchor needs Lua
+        if serve is not None:
+            serve(command, config, directory, theirs, console)
+        from scrun.anchor import main  # only the anchor needs Lua
 
-        serve(command, config, directory, theirs, console)
+        main.serve(command, config, directory, theirs, console)
 
     pid = fork(be_anchor)
     theirs.close()

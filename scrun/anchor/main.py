@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from scrun.anchor.sessions import Sessions
     from scrun.hot.parse import Command
+    from scrun.lua.search import SearchPath
     from scrun.oci.config import Config
+    from scrun.settings import Settings
 
 SIGHUP, SIGINT, SIGTERM = 1, 2, 15
 EARLY = ("start", "kill", "delete", "exec")  # these are loaded before anybody asks
@@ -39,13 +41,19 @@ VERBS = (*EARLY, "pause", "resume", "ps", "events", "update")
 
 
 def serve(
-    command: Command, config: Config, directory: str, channel: socket, console: socket | None
+    command: Command,
+    config: Config,
+    directory: str,
+    channel: socket,
+    console: socket | None,
+    kind: type[Anchor] | None = None,
 ) -> NoReturn:
     """Be the anchor of a container until it has ended; exits with its status. Never returns.
 
     Args:
         channel: to ``create``; it gets one reply, and says "go" or goes away.
         console: gets the master of the container's terminal, if it has one.
+        kind: an anchor that is watched (`scrun.workbench.run.traced`).
     """
     status = 1
     ours = [each.fileno() for each in (channel, console) if each is not None]
@@ -53,7 +61,7 @@ def serve(
         os.setsid()
         log.configure_globals(command.globals)  # a verb does so only when it has to log
         _close_inherited(ours, int(str(command.options.get("preserve_fds") or 0)))
-        status = Anchor(command, config, directory, channel, console).run()
+        status = (kind or Anchor)(command, config, directory, channel, console).run()
         _sweep(os.path.dirname(directory))
     except ScrunError as err:
         _tell(channel, False, str(err), err.code)
@@ -93,12 +101,12 @@ class Anchor:
         self.console_socket = path and join_path(os.getcwd(), str(path))
         self.pid_file = command.options.get("pid_file") and str(command.options["pid_file"])
         self.lock = take_lock(directory)
-        self.loop = Loop()
+        self.loop = self.make_loop()
         self.container = container = submitted(command, directory, config, Caller())
         given = command.globals.get("slurm_conf")
         slurm_conf = locate_slurm_conf(str(given) if given else None, container.environment)
-        search = site_search(container.environment, slurm_conf)
-        self.policy = Policy(search)
+        search = self.find_site(slurm_conf)
+        self.policy = self.make_policy(search)
         settings = self.policy.settings()
         container.pyslurm = settings.pyslurm
         container.command_timeout_s = settings.command_timeout_s
@@ -106,7 +114,7 @@ class Anchor:
         if container.backend == "local" and settings.backend == "auto":
             log.info(f"{container.id}: no slurm.conf: the container runs on this machine")
         host = StageHost(container, cluster_name(container.backend, slurm_conf))
-        staging = Staging(self.loop, container, host, search=search, settings=settings)
+        staging = self.make_staging(host, search, settings)
         staging.begin()
         oci_conf = read_beside(slurm_conf, log.warn)
         if oci_conf is not None:
@@ -133,6 +141,24 @@ class Anchor:
             self.policy.check(("create", "state", *VERBS))
         self.lifecycle.on_asked = self._load_verbs
         container.describe = self.policy.describe
+
+    # Its parts, of which one that is watched has its own.
+
+    def make_loop(self) -> Loop:
+        """Return the loop."""
+        return Loop()
+
+    def find_site(self, slurm_conf: str) -> SearchPath:
+        """Return where the site's modules are."""
+        return site_search(self.container.environment, slurm_conf)
+
+    def make_policy(self, search: SearchPath) -> Policy:
+        """Return what runs the verbs."""
+        return Policy(search)
+
+    def make_staging(self, host: StageHost, search: SearchPath, settings: Settings) -> Staging:
+        """Return what runs the site's script."""
+        return Staging(self.loop, self.container, host, search=search, settings=settings)
 
     def run(self) -> int:
         """Live; returns the exit status of the container."""

@@ -96,6 +96,10 @@ class Policy:
             return
         self._step(task, (), done)
 
+    def note(self, failure: ScriptError) -> None:
+        """Log where a verb was when it raised an error."""
+        log.script(failure.traceback)
+
     def _function(self, verb: str, function_name: str = "run") -> object:
         name = f"scrun.verbs.{verb}"
         module = self._runtime.require(name)
@@ -108,7 +112,7 @@ class Policy:
         try:
             ended, results = task.resume(*values)
         except ScriptError as err:
-            log.script(err.traceback)
+            self.note(err)
             done(False, str(err), err.code)
             return
         plain = [self._runtime.to_python(value, text=True) for value in results]

@@ -18,6 +18,10 @@ STATE, GROUP, SESSION, START = 3, 5, 6, 22  # fields of proc_pid_stat(5)
 OUT_OF_THE_WAY = 64
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
+# Who watches our processes: called with the argv of one that was spawned, and with None and its
+# status once it is reaped.
+observer: Callable[[int, Sequence[str] | None, int], None] | None = None
+
 
 class Process:
     """A child process. ``pidfd`` is readable once it has ended; `reap` then gives its status.
@@ -39,6 +43,8 @@ class Process:
         os.close(self.pidfd)
         code = os.waitstatus_to_exitcode(status)
         self.was_killed = code < 0
+        if observer is not None:
+            observer(self.pid, None, code if code >= 0 else 128 - code)
         return code if code >= 0 else 128 - code
 
 
@@ -114,6 +120,8 @@ def spawn(
     finally:
         for fd in moved:
             os.close(fd)
+    if observer is not None:
+        observer(pid, argv, 0)
     return Process(pid)
 
 
