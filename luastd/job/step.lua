@@ -64,6 +64,7 @@ function M.options(container, request)
     '--container',
     container.bundle,
     M.export(container.variables), -- beside it the container's environment is config.json's
+    '--chdir=/', -- srun's own may be nowhere on the node; the process's is config.json's
     '--no-kill', -- a node lost ends its own tasks only, as the manual's lua-command has it
   }
   if request.job_name then

@@ -68,7 +68,7 @@ def create(
     check_container_id(container_id)
     root = choose_root(command.globals.get("root"))
     given = command.options.get("config")
-    config = read_config(str(command.options.get("bundle") or "."), str(given) if given else None)
+    config = read_config(_find_bundle(command), str(given) if given else None)
     _check_options(command, config, has_console=console is not None)
     directory = make_directory(root, container_id)
     # Until the anchor has answered, verbs that find nobody alive here are to wait.
@@ -126,6 +126,15 @@ def _create(
         raise
     ours.send(b"go")
     return pid
+
+
+def _find_bundle(command: Command) -> str:
+    bundle = join_path(os.getcwd(), str(command.options.get("bundle") or "."))
+    if "/.ro" in bundle:
+        from scrun.host.copied_up import find_original  # of rootless docker
+
+        return find_original(bundle)
+    return bundle
 
 
 def _check_options(command: Command, config: Config, *, has_console: bool) -> None:

@@ -342,6 +342,7 @@ class CommandsBackend:
                 return
             options = ["--jobid", str(self.job_id), "--overlap", "--no-kill", "--nodes=1"]
             options += ["--ntasks=1", f"--nodelist={name}", "--job-name", "scrun-exec"]
+            options.append("--chdir=/")  # its stderr would tell of one that the node lacks
             options += ["--pty"] if terminal else ["--unbuffered"] if piped else []
             command = f"{signals.find_task()}; {command}"
             launch = {

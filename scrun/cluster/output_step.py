@@ -30,7 +30,10 @@ SCRIPT = """
 { read -r word pid <&3; [ "$word" = stop ] && kill "$pid"; } 3<&0 |
   /bin/sh -c 'echo "$$" >&2; exec cat'
 """
-OPTIONS = ("--overlap", "--no-kill", "--nodes=1", "--ntasks=1", "--job-name", "scrun-output")
+OPTIONS = (
+    *("--overlap", "--no-kill", "--nodes=1", "--ntasks=1"),
+    *("--job-name", "scrun-output", "--chdir=/"),
+)
 PATIENCE_S = 20.0  # for the step to begin
 
 

@@ -260,7 +260,7 @@ class StepSignals:
             options += ["--ntasks-per-node=1", f"--nodelist={self._node_list}"]
         if count > 1:
             options.append("--label")
-        options += ["--job-name", "scrun-control", "--input=all", "--"]
+        options += ["--job-name", "scrun-control", "--chdir=/", "--input=all", "--"]
         argv = [*self._srun, *options]
         self._control = ControlStep(self._loop, argv, self._environment, count)
         return self._control

@@ -10,10 +10,8 @@ end
 
 describe('job.step', function()
   it("gives the container, the request's options and the command, each word apart", function()
-    assert.equal(
-      '--jobid|7|--container|/b|--export=NONE|--no-kill|--job-name|web|--label|--|/bin/sh|-c|a;b',
-      argv()
-    )
+    local options = '--jobid|7|--container|/b|--export=NONE|--chdir=/|--no-kill|--job-name|web'
+    assert.equal(options .. '|--label|--|/bin/sh|-c|a;b', argv())
   end)
 
   it('asks for a pseudoterminal and shares an adopted allocation', function()
