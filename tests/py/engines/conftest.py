@@ -13,7 +13,8 @@ from tests.py.cluster.base import Cluster
 from tests.py.cluster.existing import ExistingCluster
 from tests.py.engines.docker import Docker
 from tests.py.engines.dockerd import Daemons
-from tests.py.engines.podman import IMAGE, Podman
+from tests.py.engines.engine import IMAGE, Engine
+from tests.py.engines.podman import Podman
 
 MANUAL_EXAMPLE = Path(__file__).parents[2] / "data" / "manual-example-scrun.lua"
 RSYNC_SETTINGS = (
@@ -63,11 +64,14 @@ def leaving_nothing(cluster: Cluster) -> Iterator[Podman]:
             raise  # our own clusters have it
         pytest.skip(f"no podman with an image {IMAGE} on this host: {err}")
     yield podman
-    left = podman.wait_for_nothing()
-    if left:
-        cluster.restore_site()  # what a test made wrong must not keep it from being cleaned up
-        podman.remove_all()
-    assert not left, "left behind:\n" + "\n".join(left)
+    podman.end_of_test()
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Podman or docker, as `on_each` says."""
+    found: Engine = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(scope="package")
@@ -87,9 +91,4 @@ def docker(scrun_cluster: Cluster, daemons: Daemons) -> Iterator[Docker]:
     docker = Docker(daemons)
     yield docker
     daemons.start()
-    left = docker.wait_for_nothing()
-    if left:
-        scrun_cluster.restore_site()
-        docker.remove_all()
-        scrun_cluster.run(["scancel", "-u", "root"], user="root")
-    assert not left, "left behind:\n" + "\n".join(left)
+    docker.end_of_test()

@@ -9,7 +9,7 @@ import subprocess
 
 from tests.py.cluster.base import Cluster
 from tests.py.cluster.recipe import BUSY_TAR
-from tests.py.engines.podman import IMAGE
+from tests.py.engines.engine import IMAGE
 
 CONFIGURATION = "/etc/docker/daemon.json"
 LOG = "/var/log/{}.log"

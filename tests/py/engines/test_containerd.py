@@ -10,8 +10,8 @@ import pytest
 
 from tests.py.cluster.recipe import BUSY_ROOTFS
 from tests.py.engines.docker import Docker
-from tests.py.engines.podman import TRAPS
-from tests.py.engines.test_podman_terminal import PROMPT, SHELL, end_of
+from tests.py.engines.engine import TRAPS
+from tests.py.engines.terminal import PROMPT, SHELL, end_of
 
 pytestmark = pytest.mark.slurm
 

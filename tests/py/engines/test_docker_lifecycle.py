@@ -10,7 +10,7 @@ from subprocess import PIPE
 import pytest
 
 from tests.py.engines.docker import Docker
-from tests.py.engines.podman import IMAGE, STUBBORN, TRAPS
+from tests.py.engines.engine import IMAGE, STUBBORN, TRAPS
 
 pytestmark = pytest.mark.slurm
 
@@ -86,29 +86,6 @@ def test_slurms_reason_reaches_the_user(docker: Docker) -> None:
 
 
 @pytest.mark.engine_command("docker", "run -d")
-@pytest.mark.engine_command("docker", "ps")
-@pytest.mark.engine_command("docker", "inspect")
-@pytest.mark.engine_command("docker", "logs")
-@pytest.mark.engine_command("docker", "stop")
-@pytest.mark.engine_command("docker", "wait")
-@pytest.mark.engine_command("docker", "rm")
-def test_a_detached_container_is_seen_until_it_is_removed(docker: Docker) -> None:
-    """Stop sends TERM first: the trap's exit code comes back."""
-    container_id = docker.run_detached(TRAPS, "--name", "web")
-    docker.wait_for_log("web", b"up")
-    assert docker.text("ps", "--format", "{{.Names}} {{.State}}") == "web running"
-    job = docker.job(container_id)
-    assert (job.state, job.user) == ("RUNNING", "root")
-    assert docker.text("stop", "web") == "web"
-    assert docker.wait("web") == 5
-    state = docker.state("web")
-    assert (state["Status"], state["ExitCode"], state["Pid"]) == ("exited", 5, 0)
-    assert docker.logs("web") == b"up\nterm\n"
-    assert docker.cluster.completed_job(job.job_id)["ExitCode"] == "5:0"
-    assert docker.text("rm", "web") == "web"
-
-
-@pytest.mark.engine_command("docker", "run -d")
 def test_the_pid_is_our_anchor(docker: Docker) -> None:
     """What docker watches is the process that holds the job, a child of the shim."""
     container_id = docker.run_detached(TRAPS, "--name", "web")
@@ -120,35 +97,6 @@ def test_the_pid_is_our_anchor(docker: Docker) -> None:
     command = docker.cluster.run(["ps", "-o", "args=", "-p", parent.decode().strip()]).stdout
     assert b"containerd-shim-runc-v2" in command
     docker.text("rm", "-f", "web")
-
-
-@pytest.mark.engine_command("docker", "logs -f")
-@pytest.mark.engine_command("docker", "kill -s")
-def test_logs_can_be_followed_to_the_end(docker: Docker) -> None:
-    """``logs -f`` shows what is written later, and ends with the container."""
-    docker.run_detached(TRAPS, "--name", "web")
-    follower = docker.popen("logs", "-f", "web", stdout=PIPE)
-    assert follower.stdout
-    assert follower.stdout.readline() == b"up\n"
-    for _ in range(2):
-        assert docker.text("kill", "-s", "USR1", "web") == "web"
-        assert follower.stdout.readline() == b"usr1\n"
-    docker.text("stop", "web")
-    assert follower.communicate(timeout=30)[0] == b"term\n"
-    docker.text("rm", "web")
-
-
-@pytest.mark.engine_command("docker", "kill")
-def test_kill_without_a_name_of_a_signal_is_kill(docker: Docker) -> None:
-    """No trap runs, and the status is that of SIGKILL; a second one finds nothing running."""
-    docker.run_detached(TRAPS, "--name", "web")
-    docker.wait_for_log("web", b"up\n")
-    docker.text("kill", "web")
-    assert docker.wait("web") == 137
-    assert docker.logs("web") == b"up\n"
-    done = docker("kill", "web")
-    assert done.returncode == 1 and b"is not running" in done.stderr
-    docker.text("rm", "web")
 
 
 @pytest.mark.engine_command("docker", "stop")
@@ -180,32 +128,6 @@ def test_a_created_container_starts_and_starts_again(docker: Docker) -> None:
     docker.text("rm", "web")
 
 
-@pytest.mark.engine_command("docker", "restart")
-def test_restart_stops_and_starts(docker: Docker) -> None:
-    """The first process gets its TERM, the second one runs in another job."""
-    container_id = docker.run_detached(TRAPS, "--name", "web")
-    docker.wait_for_log("web", b"up\n")
-    first = docker.job(container_id).job_id
-    assert docker.text("restart", "web") == "web"
-    docker.wait_for_log("web", b"up\nterm\nup\n")
-    second = docker.job(container_id).job_id
-    assert first != second
-    assert docker.cluster.completed_job(first)["ExitCode"] == "5:0"
-    docker.text("rm", "-f", "web")
-
-
-@pytest.mark.engine_command("docker", "rm -f")
-def test_rm_by_force_ends_what_runs(docker: Docker) -> None:
-    """A running container is killed and removed, its job ended; the second time is an error."""
-    container_id = docker.run_detached(STUBBORN, "--name", "web")
-    docker.wait_for_log("web", b"up\n")
-    job_id = docker.job(container_id).job_id
-    assert docker.text("rm", "-f", "web") == "web"
-    assert docker.cluster.completed_job(job_id)["ExitCode"] == "137:0"
-    done = docker("rm", "web")
-    assert done.returncode == 1 and b"No such container" in done.stderr
-
-
 @pytest.mark.engine_command("docker", "attach")
 def test_attach_joins_a_running_container(docker: Docker) -> None:
     """Input and output go through, and so does the status."""
@@ -220,16 +142,6 @@ def test_attach_joins_a_running_container(docker: Docker) -> None:
     assert client.communicate(timeout=30) == (b"", b"")
     assert client.returncode == 4
     docker.text("rm", "web")
-
-
-@pytest.mark.engine_command("docker", "run")
-def test_a_signal_to_docker_is_the_containers(docker: Docker) -> None:
-    """SIGTERM to a ``docker run`` in the foreground runs the process's trap."""
-    process = docker.popen("run", "--rm", IMAGE, "sh", "-c", TRAPS, stdout=PIPE)
-    assert process.stdout and process.stdout.readline() == b"up\n"
-    process.terminate()
-    assert process.communicate(timeout=30)[0] == b"term\n"
-    assert process.returncode == 5
 
 
 @pytest.mark.engine_command("docker", "events")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.py.engines.docker import Docker
-from tests.py.engines.podman import IMAGE, TRAPS
+from tests.py.engines.engine import IMAGE, TRAPS
 
 pytestmark = pytest.mark.slurm
 

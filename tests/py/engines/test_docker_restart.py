@@ -9,7 +9,7 @@ from subprocess import DEVNULL, PIPE
 import pytest
 
 from tests.py.engines.docker import Docker
-from tests.py.engines.podman import IMAGE, STUBBORN, TRAPS
+from tests.py.engines.engine import IMAGE, STUBBORN, TRAPS
 
 pytestmark = pytest.mark.slurm
 

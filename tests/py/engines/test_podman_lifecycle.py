@@ -13,27 +13,6 @@ from tests.py.engines.podman import IMAGE, STUBBORN, TRAPS, Podman, only_line
 pytestmark = pytest.mark.slurm
 
 
-@pytest.mark.engine_command("podman", "ps")
-@pytest.mark.engine_command("podman", "wait")
-@pytest.mark.engine_command("podman", "stop")
-@pytest.mark.engine_command("podman", "inspect")
-@pytest.mark.engine_command("podman", "rm")
-def test_a_detached_container_is_seen_until_it_is_removed(podman: Podman) -> None:
-    """ps, inspect, logs and wait tell of a container that runs, and of one that has ended."""
-    container_id = podman.run_detached(TRAPS, "--name", "web")
-    podman.wait_for_log("web", b"up")
-    assert podman.text("ps", "--format", "{{.Names}} {{.State}}") == "web running"
-    assert podman.state("web")["Status"] == "running"
-    assert podman.job(container_id).state == "RUNNING"
-    assert podman.text("stop", "web") == "web"
-    assert podman.wait("web") == 5
-    state = podman.state("web")
-    assert (state["Status"], state["ExitCode"], state["Pid"]) == ("exited", 5, 0)
-    assert podman.text("ps", "-a", "--format", "{{.Names}} {{.State}}") == "web exited"
-    assert podman.logs("web") == b"up\nterm\n"
-    assert podman.text("rm", "web") == "web"
-
-
 def test_the_pid_is_our_anchor(podman: Podman) -> None:
     """What podman watches is the process that holds the job, a child of its own conmon."""
     container_id = podman.run_detached(TRAPS, "--name", "web")
@@ -44,43 +23,6 @@ def test_the_pid_is_our_anchor(podman: Podman) -> None:
     parent = podman.cluster.run(["ps", "-o", "ppid=", "-p", str(state["Pid"])]).stdout
     assert int(parent) == state["ConmonPid"]
     podman.text("rm", "-f", "web")
-
-
-@pytest.mark.engine_command("podman", "logs")
-def test_logs_can_be_followed_to_the_end(podman: Podman) -> None:
-    """``logs -f`` shows what is written later, and ends with the container."""
-    podman.run_detached(TRAPS, "--name", "web")
-    follower = podman.popen("logs", "-f", "web", stdout=subprocess.PIPE)
-    assert follower.stdout
-    assert follower.stdout.readline() == b"up\n"
-    podman.text("kill", "-s", "USR1", "web")
-    assert follower.stdout.readline() == b"usr1\n"
-    podman.text("stop", "web")
-    assert follower.communicate(timeout=30)[0] == b"term\n"
-    podman.text("rm", "web")
-
-
-@pytest.mark.engine_command("podman", "kill")
-def test_a_signal_reaches_the_process_itself(podman: Podman) -> None:
-    """USR1 runs the trap, and the process goes on: it can be sent again."""
-    podman.run_detached(TRAPS, "--name", "web")
-    podman.wait_for_log("web", b"up\n")
-    for count in (1, 2):
-        assert podman.text("kill", "--signal", "USR1", "web") == "web"
-        podman.wait_for_log("web", b"up\n" + b"usr1\n" * count)
-    assert podman.state("web")["Status"] == "running"
-    podman.text("rm", "-f", "web")
-
-
-@pytest.mark.engine_command("podman", "kill")
-def test_kill_without_a_name_of_a_signal_is_kill(podman: Podman) -> None:
-    """No trap runs, and the status is that of SIGKILL."""
-    podman.run_detached(TRAPS, "--name", "web")
-    podman.wait_for_log("web", b"up\n")
-    podman.text("kill", "web")
-    assert podman.wait("web") == 137
-    assert podman.logs("web") == b"up\n"
-    podman.text("rm", "web")
 
 
 @pytest.mark.engine_command("podman", "stop")
@@ -107,31 +49,6 @@ def test_a_stopped_container_starts_again_in_a_new_job(podman: Podman) -> None:
     for job_id in (first, second):
         assert podman.cluster.completed_job(job_id)["ExitCode"] == "3:0"
     podman.text("rm", "web")
-
-
-@pytest.mark.engine_command("podman", "restart")
-def test_restart_stops_and_starts(podman: Podman) -> None:
-    """The first process gets its TERM, the second one runs in another job."""
-    container_id = podman.run_detached(TRAPS, "--name", "web")
-    podman.wait_for_log("web", b"up\n")
-    first = podman.job(container_id).job_id
-    assert podman.text("restart", "web") == "web"
-    podman.wait_for_log("web", b"up\nterm\nup\n")
-    second = podman.job(container_id).job_id
-    assert first != second
-    assert podman.cluster.completed_job(first)["ExitCode"] == "5:0"
-    podman.text("rm", "-f", "web")
-
-
-@pytest.mark.engine_command("podman", "rm")
-def test_rm_by_force_ends_what_runs(podman: Podman) -> None:
-    """A running container is stopped and removed, its job ended; the second time is an error."""
-    container_id = podman.run_detached(STUBBORN, "--name", "web")
-    podman.wait_for_log("web", b"up\n")
-    job_id = podman.job(container_id).job_id
-    assert podman("rm", "-f", "-t", "0", "web").returncode == 0
-    assert podman.cluster.completed_job(job_id)["ExitCode"] == "137:0"
-    assert podman("rm", "web").returncode == 1
 
 
 @pytest.mark.engine_command("podman", "create")
@@ -181,15 +98,6 @@ def test_a_created_container_starts_in_the_foreground(podman: Podman) -> None:
     done = podman("start", "--attach", "--interactive", "web", input=b"something\n")
     assert (done.returncode, done.stdout, done.stderr) == (4, b"got something\n", b"error\n")
     podman.text("rm", "web")
-
-
-def test_a_signal_to_podman_is_the_containers(podman: Podman) -> None:
-    """SIGTERM to a ``podman run`` in the foreground runs the process's trap."""
-    process = podman.popen("run", "--rm", IMAGE, "sh", "-c", TRAPS, stdout=subprocess.PIPE)
-    assert process.stdout and process.stdout.readline() == b"up\n"
-    process.terminate()
-    assert process.communicate(timeout=30)[0] == b"term\n"
-    assert process.returncode == 5
 
 
 def test_a_killed_podman_leaves_the_container_running(podman: Podman) -> None:
