@@ -281,6 +281,8 @@ local function load_source(source, path)
   local marker = load_text('', '@' .. path)
   full_names[getinfo(marker, 'S').short_src] = path
   if not chunk then
+    local _, broken = load_text('=', '@' .. path) -- the parser of 5.1 cuts at 80 bytes
+    full_names[broken:match '^(.*):1: '] = path
     return nil, with_full_names(message)
   end
   return chunk
