@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-PYTEST_OPTIONS ?=
+# Much of a test is waiting; each process has a cluster of its own.
+PYTEST_OPTIONS ?= --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 # What .ci/need looks for. Where cgroups v1 and v2 lie side by side crun does not run, and runc does.
 ONE_RUNTIME := crun,runc=crun
