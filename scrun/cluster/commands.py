@@ -103,7 +103,7 @@ class CommandsBackend:
         from scrun.cluster.pod import PodJob  # few containers are in one
 
         root = os.path.dirname(os.path.dirname(self._step_log))
-        self._pod = pod = PodJob(self._loop, root, request["pod"], self._holder)
+        self._pod = pod = PodJob(self._loop, root, request["pod"], self._holder, self._environment)
 
         def joined(error: ScrunError | None) -> None:
             if error is None:

@@ -8,9 +8,9 @@
     a FIFO, stdin of the shell that holds the job. Members have it open for writing, so the job
     ends with the last of them, however that comes about.
 ``job``
-    its number and variables.
+    its number and variables, and the environment of who asked for it.
 
-What members that were killed leave of it, `sweep` removes.
+What members that were killed leave of it, `sweep` ends and removes, or who joins it next.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from scrun.hot.wire import dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from scrun.cluster.backend import Done
     from scrun.cluster.holder import Holder
@@ -42,17 +43,21 @@ class PodJob:
     Args:
         root: directory of containers.
         pod: the pod's id, without a slash.
+        environment: for Slurm's commands.
 
     Attributes:
         job_id, variables: of the job, once `join` is done.
     """
 
-    def __init__(self, loop: Loop, root: str, pod: str, holder: Holder) -> None:
+    def __init__(
+        self, loop: Loop, root: str, pod: str, holder: Holder, environment: Mapping[str, str]
+    ) -> None:
         self.job_id = 0
         self.variables: dict[str, str] = {}
         self._loop = loop
         self._directory = f"{root}/{PREFIX}{pod}"
         self._holder = holder
+        self._environment = environment
         self._lock = self._hold = -1
         self._withdrawn = self._watched = False
         self._lost: Callable[[], None] = lambda: None
@@ -68,23 +73,31 @@ class PodJob:
         if self._withdrawn:
             done(ClusterError("the wait for the pod's job was ended", code="CANCELLED"))
             return
+
+        def again() -> None:
+            self.join(options, done, lost)
+
         try:
             is_first = self._take_lock()
             if is_first is None or self._open_hold() == is_first:
                 # Somebody asks for the job or ends it; or it is over, with members still there.
                 self._close()
-                self._loop.call_later(POLL_S, lambda: self.join(options, done, lost))
+                self._loop.call_later(POLL_S, again)
             elif is_first:
-                self._ask(options, done)
+                earlier = _read_job(self._directory)
+                if earlier:
+                    self._end_earlier(earlier["job_id"], again)
+                else:
+                    self._ask(options, done)
             else:
-                job = loads(read_file(f"{self._directory}/job"))
+                job = _read_job(self._directory)
                 self.job_id, self.variables = job["job_id"], job["variables"]
                 self._watch()
                 done(None)
         except ScrunError as err:
             self._close()
             done(err)
-        except (OSError, ValueError) as err:
+        except (OSError, ValueError, KeyError) as err:
             self._close()
             done(ClusterError(f"join the pod's job: {err}"))
 
@@ -144,8 +157,20 @@ class PodJob:
             return False
         return True
 
+    def _end_earlier(self, job_id: int, done: Callable[[], None]) -> None:
+        """End a job whose members were killed: so may be the salloc that held it."""
+        from scrun.cluster.ending import end_target  # rare
+
+        def over() -> None:
+            _remove(self._directory)
+            self._close()
+            done()
+
+        log.info(f"job {job_id} was of a pod whose containers were killed: it ends")
+        end_target(self._loop, str(job_id), self._environment, over)
+
     def _ask(self, options: Sequence[str], done: Done) -> None:
-        for name in FILES[:-1]:  # of an earlier job, whose members were killed
+        for name in FILES[:-1]:  # of a wait for a job, whose container was killed
             if os.path.lexists(f"{self._directory}/{name}"):
                 os.unlink(f"{self._directory}/{name}")
         path = f"{self._directory}/hold"
@@ -173,7 +198,11 @@ class PodJob:
     def _share(self) -> None:
         self.variables = self._holder.variables
         self.job_id = int(self.variables["SLURM_JOB_ID"])
-        job = {"job_id": self.job_id, "variables": self.variables}
+        job = {
+            "job_id": self.job_id,
+            "variables": self.variables,
+            "environment": dict(self._environment),
+        }
         write_file(f"{self._directory}/job", dumps(job))
         flock(self._lock, LOCK_SH)
         self._watch()
@@ -201,20 +230,48 @@ class PodJob:
 
 
 def sweep(root: str) -> None:
-    """Remove what is left below a root of pods whose containers were all killed."""
+    """End what is left below a root of pods whose containers were all killed, and remove it.
+
+    A job that cannot be ended now stays known, for who looks next.
+    """
     for name in os.listdir(root):
         if not name.startswith(PREFIX):
             continue
+        directory = f"{root}/{name}"
         try:
-            lock = os.open(f"{root}/{name}/lock", os.O_RDWR | os.O_NOFOLLOW)
+            lock = os.open(f"{directory}/lock", os.O_RDWR | os.O_NOFOLLOW)
         except OSError:  # it was made, and no more
-            _remove(f"{root}/{name}")
+            _remove(directory)
             continue
         try:
             if _try_lock(lock, LOCK_EX):
-                _remove(f"{root}/{name}")
+                _end_job(directory)
+                _remove(directory)
+        except (ScrunError, OSError, ValueError) as err:
+            log.error(f"end the job of {directory}, whose containers were killed: {err}")
         finally:
             os.close(lock)
+
+
+def _end_job(directory: str) -> None:
+    """End a pod's job. Mostly it has: its shell meets an end of file. A killed salloc ends none."""
+    job = _read_job(directory)
+    if not job:
+        return
+    from scrun.cluster.recovery import end_job  # rare
+
+    known = {"job_id": job["job_id"]}
+    asker = {"environment": job["environment"], "pyslurm": "off", "command_timeout_s": 0}
+    end_job({"backend": "slurm", "job": known, **asker}, directory)
+
+
+def _read_job(directory: str) -> Mapping[str, Any]:
+    """Return what is known of a pod's job; nothing when it was not granted."""
+    try:
+        job: Mapping[str, Any] = loads(read_file(f"{directory}/job"))
+    except FileNotFoundError:
+        return {}
+    return job
 
 
 def _try_lock(fd: int, kind: int) -> bool:

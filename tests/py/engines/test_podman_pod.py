@@ -11,6 +11,7 @@ pytestmark = pytest.mark.slurm
 # The image's own command would end at once, and podman's own image needs catatonit here.
 LED = ("--infra-image", IMAGE, "--infra-command", "sleep infinity")
 ALONE = ("--infra=false",)
+ANCHOR = r"scrun/__main__\.py .*create "
 PRINT_JOB = "echo $SLURM_JOB_ID"
 SLEEP = f"trap 'exit 5' TERM; {PRINT_JOB}; while :; do sleep 0.05; done"
 
@@ -94,16 +95,20 @@ def test_the_end_of_its_first_container_is_the_pods(podman: Podman) -> None:
     podman.text("pod", "rm", "-f", "-t", "0", "p")
 
 
-@pytest.mark.parametrize("options", [LED, ALONE], ids=["infra", "no infra"])
+@pytest.mark.parametrize(
+    ("options", "victims"),
+    [(LED, ANCHOR), (ALONE, rf"{ANCHOR}|^salloc ")],
+    ids=["infra", "no infra, and salloc"],
+)
 def test_killed_anchors_take_the_pods_job_with_them(
-    podman: Podman, options: tuple[str, ...]
+    podman: Podman, options: tuple[str, ...], victims: str
 ) -> None:
     """SIGKILL for all of them at once: the job ends, and ``pod rm -f`` cleans up."""
     podman.text("pod", "create", *options, "--name", "p")
     for name in ("one", "two"):
         podman.run_detached(SLEEP, "--pod", "p", "--name", name)
         first_line(podman, name)
-    assert podman.cluster.kill_processes(r"scrun/__main__\.py .*create ") >= 2
+    assert podman.cluster.kill_processes(victims) >= 2 + (options == LED) + (victims != ANCHOR)
     podman.cluster.wait_until(lambda: not running_jobs(podman), timeout_s=20, what="no job is left")
     podman.text("pod", "rm", "-f", "-t", "0", "p")
 
@@ -130,4 +135,21 @@ def test_a_pods_job_is_asked_for_with_the_first_containers_options(podman: Podma
     assert done.returncode == 0, done.stderr
     assert job_name(done.stdout.decode().strip()) != "together"
     assert [job.name for job in podman.cluster.jobs()] == ["together"]
+    podman.text("pod", "rm", "-f", "-t", "0", "p")
+
+
+def test_a_pods_next_container_ends_a_job_that_nobody_holds(podman: Podman) -> None:
+    """Its salloc, its container and who would have cleaned up were killed: it is not forgotten."""
+    podman.text("pod", "create", *ALONE, "--name", "p")
+    first = podman.run_detached(SLEEP, "--pod", "p", "--name", "one")
+    job_id = podman.job(first).job_id
+    assert podman.cluster.kill_processes(rf"{ANCHOR}|^salloc |^/usr/bin/conmon ") >= 3
+    podman.cluster.wait_until(
+        lambda: not podman.cluster.processes(r"read -r rc"), timeout_s=20, what="its shell ends"
+    )
+    assert running_jobs(podman) == [job_id]
+    second = podman("run", "--rm", "--pod", "p", IMAGE, "sh", "-c", PRINT_JOB, check=True)
+    assert int(second.stdout) != job_id
+    podman.cluster.completed_job(job_id)
+    podman("rm", "-f", "-t", "0", "one")  # podman before 5.6 says that there is no conmon
     podman.text("pod", "rm", "-f", "-t", "0", "p")
