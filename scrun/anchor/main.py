@@ -113,7 +113,7 @@ class Anchor:
         container.backend = choose_backend(settings, slurm_conf)
         if container.backend == "local" and settings.backend == "auto":
             log.info(f"{container.id}: no slurm.conf: the container runs on this machine")
-        host = StageHost(container, cluster_name(container.backend, slurm_conf))
+        host = self.make_host(cluster_name(container.backend, slurm_conf))
         staging = self.make_staging(host, search, settings)
         staging.begin()
         oci_conf = read_beside(slurm_conf, log.warn)
@@ -155,6 +155,10 @@ class Anchor:
     def make_policy(self, search: SearchPath) -> Policy:
         """Return what runs the verbs."""
         return Policy(search)
+
+    def make_host(self, cluster: str) -> StageHost:
+        """Return what the site's script can do; it has no backend yet."""
+        return StageHost(self.container, cluster)
 
     def make_staging(self, host: StageHost, search: SearchPath, settings: Settings) -> Staging:
         """Return what runs the site's script."""

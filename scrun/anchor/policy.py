@@ -75,13 +75,16 @@ class Policy:
     def describe(self, members: dict[str, object]) -> dict[str, object] | None:
         """Return what ``scrun.verbs.state`` makes of the state document; None when it cannot."""
         try:
-            function = self._function("state", "document")
-            result = self._runtime.call(function, members)
-            document = self._runtime.to_python(result[0] if result else None, text=True)
+            document = self.describe_strictly(members)
         except ScrunError as err:
             log.error(f"verbs/state.lua: {err}")
             return None
         return document if isinstance(document, dict) else None
+
+    def describe_strictly(self, members: dict[str, object]) -> object:
+        """As `describe`, but an error is raised."""
+        result = self._runtime.call(self._function("state", "document"), members)
+        return self._runtime.to_python(result[0] if result else None, text=True)
 
     def run(self, verb: str, container: Mapping[str, object], request: object, done: Done) -> None:
         """Call ``run`` of the verb's effective module; ``done`` hears how it ended.

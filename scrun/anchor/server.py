@@ -13,7 +13,7 @@ from scrun.oci.signals import parse_signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from scrun.anchor.policy import Done
@@ -88,14 +88,25 @@ class Server:
         if verb not in self._verbs:
             raise ValueError(verb)
         assert isinstance(options, dict) and isinstance(operands, list)
-        request: dict[str, object] = dict(options)
-        if verb == "exec":
-            request |= {"args": operands, "process": message.get("process")}
-        if verb == "ps":
-            request["args"] = operands
-        if verb == "kill":
-            request["signal"] = parse_signal(operands[0] if operands else "TERM")[1]
-        return request
+        return make_request(str(verb), options, operands, message.get("process"))
+
+
+def make_request(
+    verb: str, options: Mapping[str, object], operands: list[str], process: object = None
+) -> dict[str, object]:
+    """Return what the policy of a verb is asked with.
+
+    Args:
+        operands: behind the container's ID. process: of ``exec --process``.
+    """
+    request: dict[str, object] = dict(options)
+    if verb == "exec":
+        request |= {"args": operands, "process": process}
+    if verb == "ps":
+        request["args"] = operands
+    if verb == "kill":
+        request["signal"] = parse_signal(operands[0] if operands else "TERM")[1]
+    return request
 
 
 def _reply(connection: socket, ok: bool, told: Any, code: str) -> None:

@@ -10,6 +10,7 @@ import os
 from _thread import start_new_thread
 
 from scrun import log
+from scrun.anchor.stage_arguments import make_context, stage_in_arguments, stage_out_arguments
 from scrun.errors import ClusterError, ScriptError, ScrunError
 from scrun.host.capture import capture
 from scrun.lua.site import SiteScript
@@ -118,55 +119,33 @@ class Staging:
             self._host.stop()
             self._loop.call_later(STOP_AGAIN_S, self._press)
 
+    def make_script(self) -> SiteScript:
+        """Return the script, not loaded yet."""
+        return SiteScript(
+            self._host,
+            script=self._search.script(),
+            search=self._search,
+            settings=self._settings,
+        )
+
     def _get_script(self) -> SiteScript:
         if self._script is None:
-            self._script = SiteScript(
-                self._host,
-                script=self._search.script(),
-                search=self._search,
-                settings=self._settings,
-            )
+            self._script = self.make_script()
         return self._script
 
     def _stage_in(self) -> None:
-        container = self._container
-        self._get_script().stage_in(
-            id=container.id,
-            bundle=container.submission_bundle,
-            spool_dir=container.directory,
-            config_file=container.config_file,
-            job_id=container.job_id,
-            user_id=container.user.uid,
-            group_id=container.user.gid,
-            job_env=self._host.job_entries(),
-            context=self._context(),
-        )
+        container, entries = self._container, self._host.job_entries()
+        arguments = stage_in_arguments(container, container.job_id, entries, self._context())
+        self._get_script().stage_in(**arguments)
 
     def _stage_out(self) -> None:
         container = self._container
-        self._get_script().stage_out(
-            id=container.id,
-            bundle=container.bundle,
-            orig_bundle=container.submission_bundle,
-            root_path=container.root_path,
-            orig_root_path=container.submission_root_path,
-            spool_dir=container.directory,
-            config_file=container.config_file,
-            job_id=container.job_id,
-            user_id=container.user.uid,
-            group_id=container.user.gid,
-            context=self._context(),
-        )
+        arguments = stage_out_arguments(container, container.job_id, self._context())
+        self._get_script().stage_out(**arguments)
 
     def _context(self) -> dict[str, object]:
-        """Return what a stager knows beyond the manual's arguments (luastd/meta/stage.lua)."""
-        return {
-            "rootless": self._container.rootless,
-            "backend": self._host.backend.name,
-            "nodes": self._node_names(),
-            "annotations": self._container.annotations,
-            "settings": self._settings.table,
-        }
+        backend, nodes = self._host.backend.name, self._node_names()
+        return make_context(self._container, backend, nodes, self._settings.table)
 
     def _node_names(self) -> list[str]:
         """Return the names of the job's nodes; Slurm itself expands a list such as ``n[1-2]``."""

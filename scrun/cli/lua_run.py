@@ -13,6 +13,7 @@ from scrun.cli.lua_run_plugin import HELP as PLUGIN_HELP
 from scrun.cli.lua_run_plugin import is_plugin, plugin_options, run_plugin
 from scrun.cli.run_view import View
 from scrun.errors import ScrunError, UsageError
+from scrun.hot.parse import Command
 from scrun.lua.engines import DIALECTS
 from scrun.lua.search import SearchPath
 from scrun.oci.ids import check_container_id
@@ -20,7 +21,15 @@ from scrun.settings import Settings
 from scrun.workbench.run.answers import Answers
 from scrun.workbench.run.cassette import read_cassette
 from scrun.workbench.run.job import DEFAULT_ID, read_variables
-from scrun.workbench.run.options import STAGES, STATUSES, VERBS, Options, Site, find_site
+from scrun.workbench.run.options import (
+    STAGES,
+    STATUSES,
+    VERBS,
+    Options,
+    Site,
+    find_site,
+    parse_verb,
+)
 from scrun.workbench.run.report import Report, one_line
 from scrun.workbench.run.session import run as run_script
 
@@ -61,6 +70,7 @@ does nothing: what it would have done is shown, in order. In create the script r
 @click.command(name="run", help=f"{HELP}\n{PLUGIN_HELP}", context_settings=HELP_NAMES)
 @click.argument("file", metavar="FILE")
 @click.argument("function", metavar="[FUNCTION]", required=False)
+@click.argument("words", metavar="[ARG]...", nargs=-1, type=click.UNPROCESSED)
 @click.option("-b", "--bundle", metavar="DIR", help="The bundle to work on.")
 @click.option("--dry-run", is_flag=True, help="Show commands, do not run them (default).")
 @click.option("--local", is_flag=True, help="Run commands on this machine.")
@@ -96,7 +106,7 @@ does nothing: what it would have done is shown, in order. In create the script r
 @click.option("--timeout", metavar="SECONDS", type=float, default=0.0, help="For each function.")
 @click.option("--memory", metavar="BYTES", help="What Lua may use; K, M and G are understood.")
 @click.option("--status", type=click.Choice(STATUSES), help="Of the container, for a verb.")
-@click.option("--signal", metavar="NAME", default="TERM", help="For kill.")
+@click.option("--signal", metavar="NAME", help="For kill. Default: TERM.")
 @click.option("--all", "signal_all", is_flag=True, help="For kill.")
 @click.option("--force", is_flag=True, help="For delete.")
 @plugin_options
@@ -105,6 +115,7 @@ does nothing: what it would have done is shown, in order. In create the script r
 def run(
     file: str,
     function: str | None,
+    words: tuple[str, ...],
     bundle: str | None,
     dry_run: bool,
     local: bool,
@@ -128,7 +139,7 @@ def run(
     timeout: float,
     memory: str | None,
     status: str | None,
-    signal: str,
+    signal: str | None,
     signal_all: bool,
     force: bool,
     as_json: bool,
@@ -161,9 +172,10 @@ def run(
     if backends != ["dry"] and (answers or answer_files):
         raise UsageError("--answer and --answers are for a dry run")
     check_container_id(container_id)
+    functions = choose_functions(function, site)
     options = Options(
         site=site,
-        functions=choose_functions(function, site),
+        functions=functions,
         backend=backends[0],
         bundle=bundle,
         in_place=in_place,
@@ -184,9 +196,7 @@ def run(
         cassette=None if replay is None else read_cassette(replay),
         slurm_conf=globals_.get("slurm_conf"),
         status=status,
-        signal=signal,
-        all=signal_all,
-        force=force,
+        command=read_command(functions[0], words, signal, signal_all=signal_all, force=force),
     )
     search = SearchPath(site.directory)
     settings = read_settings(site)
@@ -217,6 +227,27 @@ def choose_functions(function: str | None, site: Site) -> tuple[str, ...]:
         known = ", ".join((*STAGES, *VERBS))
         raise UsageError(f"lua run: unknown function {function}", hint=f"one of {known}")
     return (name,)
+
+
+def read_command(
+    verb: str, words: tuple[str, ...], signal: str | None, *, signal_all: bool, force: bool
+) -> Command | None:
+    """Return the verb as it is called; None: it is none.
+
+    Raises:
+        UsageError: what cannot be asked of it.
+    """
+    if verb not in VERBS:
+        if words:
+            raise UsageError(f"lua run {verb}: {' '.join(words)}: only verbs have arguments")
+        return None
+    options = {"--all": signal_all, "--force": force}
+    given = [name for name, is_given in options.items() if is_given]
+    if verb == "events" and "--interval" not in " ".join(words):
+        given.append("--stats")
+    if signal is not None and words:
+        raise UsageError("--signal: the signal is given twice")
+    return parse_verb(verb, [*given, *words, *([signal] if signal is not None else [])])
 
 
 def read_size(text: str | None) -> int | None:

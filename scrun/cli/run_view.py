@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import sys
 from typing import IO
 
@@ -13,16 +14,20 @@ from rich.text import Text
 from scrun.log import ERROR, INFO
 from scrun.workbench.run.cassette import Cassette
 from scrun.workbench.run.events import (
+    Became,
     Began,
     Call,
     Command,
     Document,
     Ended,
     Event,
+    Exited,
     Logged,
+    Output,
     PathSet,
     Primitive,
     Printed,
+    Started,
     Told,
     Wrote,
     decode,
@@ -50,9 +55,14 @@ class View:
     def __init__(self, stream: IO[str], verbose: int) -> None:
         self._console = Console(file=stream, soft_wrap=True, highlight=False, emoji=False)
         self._verbose = verbose
+        self._last = 0  # the process whose start was shown last, and nothing since
 
     def show(self, event: Event) -> None:
         """Show one event."""
+        self._show(event)
+        self._last = event.pid if isinstance(event, Started) else 0
+
+    def _show(self, event: Event) -> None:
         if isinstance(event, Began):
             arguments = ", ".join(f"{name}={value}" for name, value in event.arguments)
             title = "main chunk" if event.function == "load" else event.function
@@ -80,6 +90,18 @@ class View:
         elif isinstance(event, Document):
             for line in json.dumps(event.value, indent=2).splitlines():
                 self.write(f"  {line}")
+        elif isinstance(event, Started):
+            self._lines("$", shlex.join(event.argv), "cyan")
+        elif isinstance(event, Exited):
+            self._exited(event)
+        elif isinstance(event, Output):
+            for line in event.text.splitlines():
+                self.write(f"  {event.source} {event.stream} | {line}", "yellow")
+        elif isinstance(event, Became):
+            if event.exit_status is None:
+                self.write(f"the container is {event.status}", "bold")
+            else:
+                self.write(f"the container has ended, status {event.exit_status}", "bold")
         elif isinstance(event, Wrote):
             self.write(f"  would be written: {event.path}, {event.size} bytes", "dim")
 
@@ -128,12 +150,24 @@ class View:
             if len(lines) > limit:
                 self.write(f"    | ... {len(lines) - limit} more lines", "dim")
 
+    def _exited(self, event: Exited) -> None:
+        who = "" if self._last == event.pid else f"{event.program}: "
+        style = "red" if event.status else "dim"
+        self.write(f"    {who}status {event.status}, {event.seconds:.2f} s", style)
+        lines = (event.output or "").splitlines()
+        limit = len(lines) if self._verbose else SHORT_LINES
+        for line in lines[:limit]:
+            self.write(f"    | {line}")
+        if len(lines) > limit:
+            self.write(f"    | ... {len(lines) - limit} more lines", "dim")
+
     def _primitive(self, event: Primitive) -> None:
         arguments = ", ".join(json.dumps(value) for value in event.arguments)
         results = ", ".join(
             "nil" if value is None else json.dumps(value) for value in event.results
         )
-        self.write(f"  host.{event.name}({arguments}) = {results}", "blue")
+        took = "" if event.seconds is None else f"  ({event.seconds:.2f} s)"
+        self.write(f"  host.{event.name}({arguments}) = {results}{took}", "blue")
 
     def _ended(self, event: Ended) -> None:
         if event.error is not None:

@@ -135,11 +135,16 @@ class Wrote:
 
 @dataclasses.dataclass
 class Primitive:
-    """A function of ``require 'host'`` that a verb called, and the answer."""
+    """A function of ``require 'host'`` that a verb called, and the answer.
+
+    Attributes:
+        seconds: that the answer took; None: nothing was done.
+    """
 
     name: str
     arguments: list[object]
     results: list[object]
+    seconds: float | None = None
 
 
 @dataclasses.dataclass
@@ -149,7 +154,52 @@ class Document:
     value: object
 
 
-Happening = Command | Call | PathSet | Logged | Told | Printed | Wrote | Primitive | Document
+@dataclasses.dataclass
+class Started:
+    """A program that a primitive has started."""
+
+    pid: int
+    argv: list[str]
+
+
+@dataclasses.dataclass
+class Exited:
+    """One has ended.
+
+    Attributes:
+        output: None where nobody asked for it.
+    """
+
+    pid: int
+    program: str
+    status: int
+    seconds: float
+    output: str | None = None
+
+
+@dataclasses.dataclass
+class Output:
+    """What a verb, or the container, wrote.
+
+    Attributes:
+        source: ``container`` or the verb. stream: ``stdout`` or ``stderr``.
+    """
+
+    source: str
+    stream: str
+    text: str
+
+
+@dataclasses.dataclass
+class Became:
+    """What the container is now: ``exit_status`` None while it lives."""
+
+    status: str
+    exit_status: int | None = None
+
+
+Script = Command | Call | PathSet | Logged | Told | Printed | Wrote
+Happening = Script | Primitive | Document | Started | Exited | Output | Became
 Event = Happening | Began | Ended
 
 
@@ -178,6 +228,8 @@ def describe(event: Event) -> dict[str, object]:
         members[field.name] = _plain(getattr(event, field.name))
     if isinstance(event, Command):
         members["text"] = event.text
+    elif isinstance(event, Started):
+        members["text"] = shlex.join(event.argv)
     elif isinstance(event, Logged):
         members["level"] = event.level_name
     elif isinstance(event, Began):

@@ -56,9 +56,12 @@ class LiveHost(stage_host.StageHost):
 
     runs = True
 
-    def __init__(self, container: Container, cluster_name: str, backend: Backend) -> None:
+    def __init__(
+        self, container: Container, cluster_name: str, backend: Backend | None = None
+    ) -> None:
         super().__init__(container, cluster_name)
-        self.backend = backend
+        if backend is not None:  # else it is to be set
+            self.backend = backend
 
     def shell(self, kind: str, script: bytes, stdin: bytes) -> Answer:
         """See `Host.shell`."""

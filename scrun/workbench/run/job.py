@@ -87,6 +87,7 @@ def find_user(name: str | None) -> Caller:
         if not second.isdecimal():
             raise UsageError(f"--user {name}: expected UID:GID")
         user.gid = int(second)
+    user.privileged = user.uid == 0
     try:
         user.group = grp.getgrgid(user.gid).gr_name
     except KeyError:

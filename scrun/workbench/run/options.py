@@ -6,14 +6,19 @@ import dataclasses
 import os
 
 from scrun.errors import ConfigError, UsageError
+from scrun.hot.parse import Command, parse
+from scrun.oci.state import CREATED, CREATING, PAUSED, RUNNING, STOPPED
 from scrun.workbench.run.answers import Answers
 from scrun.workbench.run.cassette import Cassette
 from scrun.workbench.run.job import DEFAULT_ID
 
 STAGES = ("stage_in", "stage_out")
-VERBS = ("create", "start", "state", "kill", "delete")
+EXPECTED = {"create": CREATING, "start": CREATED, "resume": PAUSED, "delete": STOPPED}
+EXPECTED |= dict.fromkeys(("state", "kill", "exec", "pause", "ps", "events", "update"), RUNNING)
+VERBS = tuple(EXPECTED)
 BACKENDS = ("dry", "local", "slurm", "replay")
-STATUSES = ("creating", "created", "running", "stopped")
+STATUSES = (CREATING, CREATED, RUNNING, PAUSED, STOPPED)
+LINGER_S = 5.0
 
 
 @dataclasses.dataclass
@@ -74,7 +79,8 @@ class Options:
         work_dir: where the run's own directory is made; ``keep``: leave it.
         record: file of the cassette to write; ``cassette``: the one to answer from.
         status: of the container, for a verb; None: what the verb expects.
-        signal, force, all: what the verbs kill and delete are called with.
+        command: the verb as it is called, with an empty ID.
+        linger_s: how long a container that was started or killed is waited for.
         slurm_version: that the verbs are told.
     """
 
@@ -100,10 +106,19 @@ class Options:
     cassette: Cassette | None = None
     slurm_conf: str | None = None
     status: str | None = None
-    signal: str = "TERM"
-    force: bool = False
-    all: bool = False
+    command: Command | None = None
+    linger_s: float = LINGER_S
     slurm_version: str = "24.11"
+
+    @property
+    def force(self) -> bool:
+        """Whether the verb ``delete`` is called with ``--force``."""
+        return self.command is not None and bool(self.command.options.get("force"))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a verb is to be run on a container that is there."""
+        return self.is_verb and self.backend in ("local", "slurm")
 
     @property
     def is_verb(self) -> bool:
@@ -137,5 +152,44 @@ class Options:
             raise UsageError("--record and --replay exclude each other")
         if self.record and not os.path.isdir(os.path.dirname(os.path.abspath(self.record))):
             raise UsageError(f"--record {self.record}: there is no such directory")
-        if self.is_verb and (backend != "dry" or self.record):
-            raise UsageError("a verb is run dry: its steps are shown, none is done")
+        if self.is_verb:
+            self._check_verb()
+
+    def _check_verb(self) -> None:
+        verb = self.functions[0]
+        if self.backend == "replay" or self.record:
+            raise UsageError("--record and --replay are for stage functions, not for a verb")
+        if not self.is_live:
+            return
+        wrong = {
+            "--nodes": self.nodes is not None,
+            "--user": self.user is not None,
+            "--job-env": bool(self.job_env),
+            "--job-id": self.job_id is not None and self.backend == "local",
+            "--status": self.status is not None and (verb == "create" or self.status == CREATING),
+            "--staged-bundle": self.staged_bundle is not None,
+            "--staged-root": self.staged_root is not None,
+        }
+        for name, is_wrong in wrong.items():
+            if is_wrong:
+                raise UsageError(f"{name} has no meaning here: {verb} gets a real container")
+        if self.bundle is None:
+            hint = "a directory with config.json and a root filesystem"
+            raise UsageError(f"{verb} needs a container that can run: --bundle DIR", hint=hint)
+
+
+def parse_verb(verb: str, words: list[str]) -> Command:
+    """Return a verb as it is called with these words behind its container's ID.
+
+    Raises:
+        UsageError: it cannot be.
+    """
+    command = parse([verb, "-", *words])
+    if command is None or (verb == "create" and words):
+        raise UsageError(
+            f"lua run {verb}: {' '.join(words)}: no such arguments",
+            hint=f"scrun {verb} --help tells what may follow the ID",
+        )
+    if verb == "exec" and len(command.operands) < 2:
+        raise UsageError("lua run exec: no command", hint="lua run FILE exec -- COMMAND...")
+    return command

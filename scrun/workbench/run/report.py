@@ -63,7 +63,7 @@ class Report:
         """0, or 1 when a function failed."""
         return int(self.error is not None)
 
-    def fail(self, function: str, error: ScrunError, host: Host) -> None:
+    def fail(self, function: str, error: ScrunError, host: Host | None = None) -> None:
         """Note the error that ends the run."""
         self.function, self.error = function, error
         if isinstance(host, ReplayHost) and error.code == "REPLAY":

@@ -21,6 +21,7 @@ from scrun.workbench.run.events import Event, Journal
 from scrun.workbench.run.files import Files
 from scrun.workbench.run.hosts import WatchedHost
 from scrun.workbench.run.job import DEFAULT_JOB_ID, Job, find_user, make_container
+from scrun.workbench.run.live import LiveVerb
 from scrun.workbench.run.options import Options
 from scrun.workbench.run.report import Report, write_cassette
 from scrun.workbench.run.script import WatchedScript
@@ -87,6 +88,8 @@ class Session:
         """Run; see the function `run`."""
         options = self.options
         bundle = self._open_bundle()
+        if options.is_live:
+            return self._run_live(bundle)
         job, user = self._describe_job()
         container = make_container(job, bundle.config, self.spool, user, self._environment())
         places = self._name_places(bundle.path, bundle.config.root_path)
@@ -165,7 +168,45 @@ class Session:
         if verb == "create" and failure is None:
             report.read_config(files)
         if failure is not None:
-            report.fail(verb, failure, stages.place.host)
+            report.fail(verb, failure)
+
+    def _run_live(self, bundle: Bundle) -> Report:
+        """Run a verb on a container that is there for it."""
+        options, (verb,) = self.options, self.options.functions
+        job = Job(container_id=options.container_id)
+        container = make_container(job, bundle.config, self.spool, Caller(), self._environment())
+        report = Report(
+            script=f"scrun.verbs.{verb}",
+            dialect=self._choose_dialect(),
+            backend=options.backend,
+            container=container,
+            job_id=0,
+            nodes="",
+            cluster_name="",
+            bundle=bundle,
+            events=self.journal.events,
+            work_dir=self.directory if options.keep else None,
+        )
+        if options.site.script is not None:
+            report.notes += _owner_notes(options.site.script)
+        live = LiveVerb(
+            options, self.search, bundle.config, self.directory, self.attendant, self.journal
+        )
+
+        def look() -> None:
+            record = live.record
+            container.bundle = record.get("bundle") or container.bundle
+            container.root_path = record.get("root_path") or container.root_path
+            report.job_id, report.nodes = live.job_id, live.nodes
+            if verb == "create" and "bundle" in record:
+                report.read_config(None)
+
+        with self.attendant.signals():
+            failure = live.run(look)
+        report.notes += live.notes
+        if failure is not None:
+            report.fail(live.at, failure)
+        return report
 
     # -- what it runs on ---------------------------------------------------------------------
 

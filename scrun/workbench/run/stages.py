@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from scrun.anchor.container import Container
+from scrun.anchor.stage_arguments import make_context, stage_in_arguments, stage_out_arguments
 from scrun.errors import ScriptError, ScrunError
 from scrun.settings import Settings
 from scrun.workbench.run.attend import Attendant, Stuck
@@ -19,6 +20,20 @@ from scrun.workbench.run.replay import ReplayHost
 from scrun.workbench.run.script import WatchedScript
 
 _PLACE = re.compile(r"(?P<place>[^\n]*?:\d+: )", re.DOTALL)
+
+
+def explain_end(failure: ScriptError | None, reason: ScrunError, name: str) -> ScriptError:
+    """Return the error of what was ended: the reason, where it was as the error says.
+
+    Args:
+        name: says where it was if nobody else does.
+    """
+    match = _PLACE.match(failure.message) if failure is not None else None
+    return ScriptError(
+        (match["place"] if match else f"{name}: ") + reason.message,
+        code=reason.code,
+        traceback=failure.traceback if failure is not None else "",
+    )
 
 
 class Stages:
@@ -113,13 +128,7 @@ class Stages:
             failure.hint = f"--memory lets Lua have {limit} bytes"
         if reason is None or (failure is not None and failure.code == "REPLAY"):
             return failure
-        match = _PLACE.match(failure.message) if failure is not None else None
-        place = match["place"] if match else f"{self.name}: "
-        return ScriptError(
-            place + reason.message,
-            code=reason.code,
-            traceback=failure.traceback if failure is not None else "",
-        )
+        return explain_end(failure, reason, self.name)
 
     def take_staged(self) -> None:
         """Let stage_out find what stage_in would have set."""
@@ -137,41 +146,16 @@ class Stages:
             self.script.load()
         elif function == "stage_in":
             self.script.stage_in(
-                id=container.id,
-                bundle=container.submission_bundle,
-                spool_dir=container.directory,
-                config_file=container.config_file,
-                job_id=self.place.job_id,
-                user_id=container.user.uid,
-                group_id=container.user.gid,
-                job_env=self.job_env,
-                context=self._context(),
+                **stage_in_arguments(container, self.place.job_id, self.job_env, self._context())
             )
         else:
-            self.script.stage_out(
-                id=container.id,
-                bundle=container.bundle,
-                orig_bundle=container.submission_bundle,
-                root_path=container.root_path,
-                orig_root_path=container.submission_root_path,
-                spool_dir=container.directory,
-                config_file=container.config_file,
-                job_id=self.place.job_id,
-                user_id=container.user.uid,
-                group_id=container.user.gid,
-                job_env=self.job_env,
-                context=self._context(),
-            )
+            arguments = stage_out_arguments(container, self.place.job_id, self._context())
+            self.script.stage_out(**arguments, job_env=self.job_env)
 
     def _context(self) -> dict[str, object]:
-        """Return what a stager knows beyond the manual's arguments (luastd/meta/stage.lua)."""
-        return {
-            "rootless": self.container.user.uid != 0,
-            "backend": "local" if self.options.backend == "local" else "slurm",
-            "nodes": expand_nodes(self.place.nodes),
-            "annotations": self.container.annotations,
-            "settings": self.settings.table,
-        }
+        nodes = expand_nodes(self.place.nodes)
+        backend = "local" if self.options.backend == "local" else "slurm"
+        return make_context(self.container, backend, nodes, self.settings.table)
 
     def _describe_arguments(self, function: str) -> list[tuple[str, str]]:
         """Return what the script's function gets, for people."""

@@ -13,19 +13,18 @@ from time import monotonic
 from typing import Any
 
 from scrun.anchor.lifecycle import Lifecycle
+from scrun.anchor.on_node import OnNode
 from scrun.anchor.policy import Policy
+from scrun.anchor.server import make_request
 from scrun.errors import ScriptError, ScrunError
 from scrun.lua.search import SearchPath
 from scrun.oci.commands import resolve_command
 from scrun.oci.config import Config
-from scrun.oci.signals import parse_signal
-from scrun.oci.state import CREATED, CREATING, RUNNING, STOPPED, facts
-from scrun.workbench.run.events import Began, Document, Ended, Journal, Primitive
+from scrun.oci.state import facts
+from scrun.workbench.run.events import Began, Document, Ended, Journal, Output, Primitive
+from scrun.workbench.run.options import EXPECTED
 from scrun.workbench.run.stages import Stages
-
-READ_ONLY = ("config", "console_size", "job_variables")  # they do nothing: not shown
-EXPECTED = {"create": CREATING, "start": CREATED, "kill": RUNNING, "delete": STOPPED}
-EXPECTED["state"] = RUNNING
+from scrun.workbench.run.traced import READ_ONLY
 
 
 class WatchedPolicy(Policy):
@@ -34,13 +33,12 @@ class WatchedPolicy(Policy):
     def __init__(self, search: SearchPath) -> None:
         super().__init__(search)
         self.is_cancelled = False
+        self.traceback = ""  # of the last error
         self._runtime.watch(self._check)
 
-    def describe_strictly(self, members: dict[str, object]) -> object:
-        """Return what ``scrun.verbs.state`` makes of the state document; an error is raised."""
-        function: Any = self._function("state", "document")
-        results = self._runtime.call(function, members)
-        return self._runtime.to_python(results[0] if results else None, text=True)
+    def note(self, failure: ScriptError) -> None:
+        """Keep the traceback."""
+        self.traceback = failure.traceback
 
     def _check(self) -> tuple[str, str] | None:
         return ("cancelled", "CANCELLED") if self.is_cancelled else None
@@ -57,8 +55,7 @@ class VerbRun:
         self.container = stages.container
         self.policy = WatchedPolicy(search)
         self._is_quiet = False  # nothing is noted
-        names = Lifecycle.primitives(Lifecycle.__new__(Lifecycle))
-        self.policy.offer({name: self._primitive(name) for name in names})
+        self.policy.offer({name: self._primitive(name) for name in primitive_names()})
 
     def run(self, verb: str) -> ScrunError | None:
         """Run the verb's module; return its error.
@@ -88,7 +85,7 @@ class VerbRun:
             if failure is not None:
                 return failure
         request = self._request(verb)
-        shown = {name: value for name, value in request.items() if verb != "create"}
+        shown = {n: v for n, v in request.items() if verb != "create" and n != "process"}
         self.journal.add(Began(verb, [(name, str(value)) for name, value in shown.items()]))
         start = monotonic()
         failure = self._document() if verb == "state" else self._call(verb, request)
@@ -96,23 +93,31 @@ class VerbRun:
         ended = Ended(verb, monotonic() - start, returned="true")
         if failure is not None:
             ended.returned, ended.error, ended.code = None, str(failure), failure.code
+            ended.traceback = failure.traceback
         self.journal.add(ended)
         return failure
 
     def _call(self, verb: str, request: dict[str, object]) -> ScriptError | None:
         answers: list[tuple[bool, str, str]] = []
         self.policy.run(verb, self.container.table(), request, lambda *how: answers.append(how))
-        ok, message, code = answers[0]
-        return None if ok else ScriptError(message, code=code)
+        ok, told, code = answers[0]
+        if not ok:
+            return ScriptError(told, code=code, traceback=self.policy.traceback)
+        if isinstance(told, str) and told:
+            self.journal.add(Output(verb, "stdout", told))
+        return None
 
     def _request(self, verb: str) -> dict[str, object]:
         """Return what the verb is called with."""
         if verb == "create":
             return {"environment": self.container.environment, "config": self.config.raw}
-        if verb == "kill":
-            signal = parse_signal(self.options.signal)[1]
-            return {"signal": signal, **({"all": True} if self.options.all else {})}
-        return {"force": True} if verb == "delete" and self.options.force else {}
+        command = self.options.command
+        if command is None or command.verb != verb:
+            return make_request(verb, {}, [])
+        request = make_request(verb, command.options, command.operands[1:])
+        if verb == "exec":
+            request |= {"terminal": bool(command.options.get("tty")), "interactive": False}
+        return request
 
     def _document(self) -> ScriptError | None:
         container = self.container
@@ -184,9 +189,21 @@ class VerbRun:
     def _answer_slurm_version(self) -> tuple[Any, ...]:
         return (self.options.slurm_version,)
 
+    def _answer_on_node(self, *_arguments: object) -> tuple[Any, ...]:
+        return 0, ""
+
+    def _answer_exec(self, request: object) -> tuple[Any, ...]:
+        return True, None
+
     def _stage(self, function: str, prefix: str) -> tuple[Any, ...]:
         failure = None if self._is_quiet else self.stages.run(function)
         return (True,) if failure is None else (None, f"{prefix}{failure}", failure.code)
+
+
+def primitive_names() -> tuple[str, ...]:
+    """Return what a verb finds in ``require 'host'``: the lists are the anchor's own."""
+    lasting = Lifecycle.primitives(Lifecycle.__new__(Lifecycle))
+    return (*lasting, *OnNode.primitives(OnNode.__new__(OnNode)), "exec")
 
 
 def _succeed(*_arguments: object) -> tuple[Any, ...]:

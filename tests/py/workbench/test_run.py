@@ -519,7 +519,7 @@ def test_what_people_read(runner: Runner, bundle: Path) -> None:
         (["--record", "/nonexistent/x"], "no such directory"),
         (["--answers", "/nonexistent/x"], "read /nonexistent/x"),
         (["--work-dir", "/nonexistent"], "--work-dir /nonexistent"),
-        (["create", "--local"], "a verb is run dry"),
+        (["create", "--local"], "create needs a container that can run: --bundle DIR"),
         (["--lua", "6.0"], "6.0"),
     ],
 )
