@@ -21,6 +21,7 @@ PACKAGES = (
     "docker.io",
     "docker-cli",
     "containerd",
+    "rootlesskit",
     "busybox-static",
     "rsync",
     "lua5.1",

@@ -15,14 +15,29 @@ DIRECTORIES = (
 )
 
 
-class Docker(Engine):
-    """Calls docker. See `Engine`.
+class DockerClient(Engine):
+    """Calls docker, whoever's. See `Engine`."""
+
+    program = "docker"
+
+    def remove(self, name: str) -> None:
+        """See `Engine.remove`."""
+        self("rm", "--force", name, check=True)
+
+    def remove_all(self) -> None:
+        """See `Engine.remove_all`; its jobs go too."""
+        names = self.text("ps", "-aq").split()
+        if names:
+            self("rm", "--force", *names)
+        self.cluster.run(["scancel", "--me"], user=self.user)
+
+
+class Docker(DockerClient):
+    """Calls root's. See `Engine`.
 
     Attributes:
         daemons: the containerd and dockerd it talks to.
     """
-
-    program = "docker"
 
     def __init__(self, daemons: Daemons) -> None:
         """See `Engine`."""
@@ -36,14 +51,3 @@ class Docker(Engine):
     def may_be_left(self, process: Process) -> bool:
         """See `Engine.may_be_left`."""
         return process.command not in NAMES
-
-    def remove(self, name: str) -> None:
-        """See `Engine.remove`."""
-        self("rm", "--force", name, check=True)
-
-    def remove_all(self) -> None:
-        """See `Engine.remove_all`; root's jobs, which no fixture ends, go too."""
-        names = self.text("ps", "-aq").split()
-        if names:
-            self("rm", "--force", *names)
-        self.cluster.run(["scancel", "-u", "root"], user="root")
