@@ -12,7 +12,8 @@ from scrun.errors import ScrunError, StateError
 # What anchors and shipped stagers make in a container's directory.
 KNOWN = frozenset(
     (
-        *("lock", "recovery", "released", "anchor.sock", "salloc.log", "srun.log", "bundle"),
+        *("lock", "members", "recovery", "released", "anchor.sock", "bundle"),
+        *("salloc.log", "srun.log"),
         *("record.cbor", "record.cbor.new", "state.json", "state.json.new", "runtime"),
         *("stage-directory", "stage-partial", "runtime-process", "runtime-process.new"),
     )

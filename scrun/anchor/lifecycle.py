@@ -72,6 +72,7 @@ class Lifecycle:
         self._step: Process | None = None
         self._stderr = -1  # the container's, while its step lives
         self.terminal: Terminal | None = None
+        self._status: int | None = None  # of the step that is over
         self._ending = False
         self._doomed: ScrunError | None = None  # why the creation is to fail
         self._removed = False
@@ -193,9 +194,12 @@ class Lifecycle:
         self.on_asked()
 
     def _job_of(self, resume: Resume, container_id: str) -> None:
-        from scrun.anchor.neighbours import job_of  # for members of a pod
+        from scrun.anchor.neighbours import job_of, join  # for members of a pod
 
-        job = job_of(os.path.dirname(self.container.directory), container_id)
+        root = os.path.dirname(self.container.directory)
+        job = job_of(root, container_id)
+        if job is not None:
+            join(root, container_id)
         resume(*(job or (None,)))
 
     def _show_root(self, resume: Resume) -> None:
@@ -297,6 +301,10 @@ class Lifecycle:
             resume(True)
         elif self._ending or number == 0:
             resume(True)
+        elif self._status is not None:  # it waits for others: whoever asks twice means it
+            if number not in HARMLESS:
+                self._end(self._status)
+            resume(True)
         else:
             self.backend.signal(number, lambda error: _answer(resume, error))
 
@@ -326,7 +334,13 @@ class Lifecycle:
         for line in self.backend.step_messages() if status else ():
             log.error(f"{self.container.id}: {line}")
             write_line(self._stderr, line)
-        self._end(status)
+        self._status = status
+        if os.path.exists(f"{self.container.directory}/members"):
+            from scrun.anchor.neighbours import when_alone  # for the first of a pod
+
+            when_alone(self.loop, self.container.directory, lambda: self._end(status))
+        else:
+            self._end(status)
 
     def _job_lost(self) -> None:
         """Go on after the job's end: by scancel, its time limit, a node's failure, salloc's."""
@@ -337,8 +351,8 @@ class Lifecycle:
         self.backend.cancel()  # salloc may have been killed, and the job live on
         if self.container.status == CREATING:
             self.abandon(StateError(f"job {job_id} ended during the creation", code="JOB_ENDED"))
-        elif step is None:
-            self._end(128 + SIGKILL)
+        elif step is None or self._status is not None:
+            self._end(128 + SIGKILL if self._status is None else self._status)
         else:
             self.loop.call_later(LOST_GRACE_S, lambda: self._kill_step(step))
 

@@ -13,7 +13,8 @@ LED = ("--infra-image", IMAGE, "--infra-command", "sleep infinity")
 ALONE = ("--infra=false",)
 ANCHOR = r"scrun/__main__\.py .*create "
 PRINT_JOB = "echo $SLURM_JOB_ID"
-SLEEP = f"trap 'exit 5' TERM; {PRINT_JOB}; while :; do sleep 0.05; done"
+# Longer than a pod's first container takes, which podman stops at the same time.
+SLEEP = f"trap 'sleep 0.5; exit 5' TERM; {PRINT_JOB}; while :; do sleep 0.05; done"
 
 
 def running_jobs(podman: Podman) -> list[int]:
