@@ -20,6 +20,7 @@ SLOW = """\
 function slurm_scrun_stage_in() {stage_in} return slurm.SUCCESS end
 function slurm_scrun_stage_out() {stage_out} return slurm.SUCCESS end
 """
+NO_CONMON = b"conmon exited prematurely, exit code could not be retrieved"
 WAITS = "os.execute('exec sleep 4712')"
 IS_IN_SCRIPT = r"^sleep 4712"
 
@@ -40,14 +41,22 @@ def wait_for_process(podman: Podman, pattern: str) -> None:
 def remove(podman: Podman) -> None:
     """``podman rm -f``, after which nothing is left; a container that is not there is fine.
 
-    Where conmon was killed while its container ran, podman only says so when first asked to remove
-    it, whatever the runtime.
+    It need be called once, but for `test_any_runtimes_container_needs_two_calls`.
     """
     done = podman("rm", "-f", "-t", "0", "web")
-    if b"conmon exited prematurely" in done.stderr:
+    if NO_CONMON in done.stderr and is_forgetful(podman):
         done = podman("rm", "-f", "-t", "0", "web")
     assert done.returncode == 0, done.stderr
     assert podman.wait_for_nothing() == []
+
+
+def is_forgetful(podman: Podman) -> bool:
+    """Tell whether podman takes the missing note of a killed conmon for a failed stop.
+
+    Source: podman, commit c1cf4b0d89, "podman rm: handle case where conmon was killed".
+    """
+    version = podman.text("version", "--format", "{{.Client.Version}}").split(".")
+    return (int(version[0]), int(version[1])) < (5, 6)
 
 
 def started(podman: Podman, *args: str) -> subprocess.Popen[bytes]:
@@ -124,6 +133,25 @@ def test_while_it_runs(podman: Podman, script: str, victims: tuple[str, ...]) ->
     remove(podman)
 
 
+@pytest.mark.engine_command(
+    "podman",
+    "rm --force",
+    note="where conmon was killed under a running container, with podman before 5.6, when called "
+    "twice, whatever the runtime: the first call misses conmon's note of the exit status",
+)
+def test_any_runtimes_container_needs_two_calls(podman: Podman) -> None:
+    """So is crun's, word for word, and ours needs no more: podman asks no runtime about it."""
+    answers = []
+    for runtime in ("crun", podman.cluster.scrun):
+        podman.text("--runtime", runtime, "run", "-d", "--name", "web", IMAGE, "sleep", "600")
+        kill(podman, (CONMON,), "")
+        done = podman("rm", "-f", "-t", "0", "web")
+        answers.append((done.returncode, NO_CONMON in done.stderr))
+        assert podman("rm", "-f", "-t", "0", "web").returncode == 0
+        assert podman.wait_for_nothing() == []
+    assert answers == [(125, True) if is_forgetful(podman) else (0, False)] * 2
+
+
 @pytest.mark.parametrize("victim", [r"^podman exec web", r"^/usr/bin/conmon .* -e "])
 def test_while_it_executes(podman: Podman, victim: str) -> None:
     """The process is in the container, its step in the job."""
@@ -131,7 +159,8 @@ def test_while_it_executes(podman: Podman, victim: str) -> None:
     runs = started(podman, "exec", "web", "sh", "-c", "echo in >/in; exec sleep 4711")
     wait_for_process(podman, r"^sleep 4711")
     kill(podman, (victim,), "")
-    runs.wait(20)
+    runs.kill()  # without conmon it would wait for a note of the exit status, 5 s
+    runs.wait()
     remove(podman)
 
 
