@@ -62,8 +62,20 @@ the stager that is run, of verbs/ the verb.
 Without --bundle the bundle is a sample. What the script prints to standard output, which is the
 container's in a real run, is shown as such.
 
-FUNCTION may be a verb: create, start, state, kill, delete. The module in force runs on a host that
-does nothing: what it would have done is shown, in order. In create the script runs dry.
+FUNCTION may be a verb for a container: create, start, state, kill, delete, exec, pause, resume, ps,
+events, update. ARGs are what follows the container's ID on its command line: `kill USR1`,
+`exec -- ls /`, `update -- --memory 64M`. The module in force is run, and shown is each function of
+`require 'host'` that it calls.
+
+\b
+--dry-run  Nothing is done; all goes well. In create the script runs dry.
+--local, --slurm
+           For real, by a container of its own, of a copy of --bundle: in the
+           same process that guards every container, with each program that
+           it starts, what the container prints and how it ends. What the verb
+           needs is done before and not shown (--status says what else it is
+           to find). The container is deleted afterwards, with no module of
+           the site's. With --job-id it runs in that job.
 """
 
 
@@ -105,7 +117,7 @@ does nothing: what it would have done is shown, in order. In create the script r
 @click.option("--lua", "dialect", type=click.Choice(DIALECTS), help="Dialect of the script.")
 @click.option("--timeout", metavar="SECONDS", type=float, default=0.0, help="For each function.")
 @click.option("--memory", metavar="BYTES", help="What Lua may use; K, M and G are understood.")
-@click.option("--status", type=click.Choice(STATUSES), help="Of the container, for a verb.")
+@click.option("--status", type=click.Choice(STATUSES), help="That a verb is to find.")
 @click.option("--signal", metavar="NAME", help="For kill. Default: TERM.")
 @click.option("--all", "signal_all", is_flag=True, help="For kill.")
 @click.option("--force", is_flag=True, help="For delete.")

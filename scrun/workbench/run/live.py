@@ -32,7 +32,7 @@ from scrun.workbench.run.events import (
     Output,
     Primitive,
 )
-from scrun.workbench.run.options import EXPECTED, LINGER_S, Options
+from scrun.workbench.run.options import EXPECTED, Options
 from scrun.workbench.run.stages import explain_end
 from scrun.workbench.run.traced import EVERYTHING, Watch
 
@@ -137,7 +137,7 @@ class LiveVerb:
 
     def _end(self) -> ScrunError | None:
         """Let the container end, for a verb that needs one that has."""
-        if self._monitor is not None and not self._ends_within(LINGER_S):
+        if self._monitor is not None and not self._ends_within(0):
             failure = self._call("kill", Command("kill", {}, {}, ["", "KILL"]))
             if failure is not None and failure.code != "NOT_RUNNING":
                 return failure
