@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from scrun.cluster.control import TextAnswer
     from scrun.cluster.output_step import OutputStep
     from scrun.cluster.pod import PodJob
+    from scrun.cluster.resizing import Resizing
     from scrun.cluster.step_signals import StepSignals
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
-SIGWINCH = 28
 
 
 class CommandsBackend:
@@ -61,6 +61,7 @@ class CommandsBackend:
         self._pod: PodJob | None = None
         self._signals: StepSignals | None = None
         self._output: OutputStep | None = None
+        self._resizing: Resizing | None = None
         self._check: Process | None = None  # srun that reads options
         self._step_log = f"{spool_dir}/srun.log"
 
@@ -228,6 +229,11 @@ class CommandsBackend:
         )
         if self._output is not None:
             self._output.watch()
+        resizing = None
+        if terminal is not None:
+            from scrun.cluster.resizing import Resizing, told_size  # most containers have none
+
+            self._resizing = resizing = Resizing(self._loop, terminal, self._signals.fit_terminal)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         messages = os.open(self._step_log, flags, 0o600)
         try:
@@ -237,12 +243,16 @@ class CommandsBackend:
                 self._commands_environment() | dict(variables),
                 messages=messages,
                 terminal=terminal,
+                controlling=resizing is None or not resizing.is_in_control,
             )
+        except ScrunError:
+            if resizing is not None:
+                resizing.close()
+            raise
         finally:
             os.close(messages)
-        if terminal is not None:
-            # srun misses a change of size between its first look and its step's beginning.
-            self._signals.fit_terminal(lambda: _look_at_size(step))
+        if resizing is not None:
+            resizing.begin(step, told_size(bundle))
         return step
 
     def open_output(self, opened: Opened) -> None:
@@ -388,11 +398,5 @@ class CommandsBackend:
         """See `Backend.ended`."""
         if self._signals is not None:
             self._signals.end()
-
-
-def _look_at_size(srun: Process) -> None:
-    """Let srun, who leads a session on the terminal, send its size to the step once more."""
-    try:
-        os.killpg(srun.pid, SIGWINCH)
-    except ProcessLookupError:
-        return  # it has just ended
+        if self._resizing is not None:
+            self._resizing.close()

@@ -24,6 +24,7 @@ def spawn_step(
     *,
     messages: int,
     terminal: str | None,
+    controlling: bool = True,
     inherits: bool = False,
 ) -> Process:
     """Start a step on this process's stdio, or on a terminal.
@@ -34,6 +35,7 @@ def spawn_step(
         srun: program and first options.
         messages: descriptor of a file for srun's own words.
         terminal: path of the one that takes the place of stdio.
+        controlling: whether srun itself hears of its size, from the first moment on.
         inherits: stdio is a terminal of ours, and becomes the step's.
 
     Raises:
@@ -44,7 +46,14 @@ def spawn_step(
         command += argv
         log.debug(f"run {' '.join(command)}")
         stdio = (0, 1, messages)
-        return spawn(command, environment, stdio=stdio, terminal=terminal, group=not inherits)
+        return spawn(
+            command,
+            environment,
+            stdio=stdio,
+            terminal=terminal,
+            controlling=controlling,
+            group=not inherits,
+        )
     if not can_reopen(2):  # then srun has no other place to speak, and is to be silent
         command += ["--quiet", *argv]
         log.debug(f"run {' '.join(command)}")

@@ -25,6 +25,7 @@ SIGKILL = 9
 # While slurmctld is down, or comes up, no step can be started; engines wait for us.
 KILL_WAIT_S, SIGNAL_WAIT_S, END_WAIT_S = 6.0, 20.0, 15.0
 RETRY_S, LONGEST_RETRY_S = 0.05, 2.0  # slurmctld may limit a user's requests (rl_enable)
+FIT_ATTEMPTS, FIT_RETRY_S, BLIND_FIT_S = 20, 1.0, 5.0  # each waits 5 s for the container
 LEARN_S = 1.0  # in good time: a slurmctld that crashes forgets the steps of its last seconds
 
 
@@ -127,11 +128,7 @@ class StepSignals:
                 control = self._restart_control()
                 control.deliver(definitions(), number, answered)
 
-        if self.step_id is not None:
-            found()
-        else:
-            self._waiting_for_step.append(found)
-            self._look_for_step()
+        self._when_found(found)
 
     def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
         """Run a line of shell on the container's nodes; ``answer`` gets its status and output.
@@ -157,33 +154,37 @@ class StepSignals:
                 return
             self._restart_control().ask(definitions(), command, answer, node)
 
-        if self.step_id is not None:
-            found()
-        else:
-            self._waiting_for_step.append(found)
-            self._look_for_step()
+        self._when_found(found)
 
-    def fit_terminal(self, fitted: Callable[[], None]) -> None:
-        """Give the container's terminal the size of its step's, once it runs; then call."""
-        try:
-            definitions = self._definitions()
-            self._start_control()  # beside the container's own step
-        except ScrunError as err:
-            log.debug(f"{self._name}: {err}")
-            return
+    def fit_terminal(self, fitted: Callable[[], None], attempts: int = FIT_ATTEMPTS) -> None:
+        """Give the container's terminal the size of its step's, once it runs; then call.
+
+        Where the node cannot be asked, it is called when the container should long be running.
+        """
 
         def answered(status: int) -> None:
             log.debug(f"{self._name}: fit terminal: {status}")
-            if status == 0 and not self._over:
+            if self._over:
+                return
+            if status == 0 or attempts <= 1:
                 fitted()
+            else:  # its step may wait for a prolog
+                again = attempts - 1
+                self._loop.call_later(FIT_RETRY_S, lambda: self.fit_terminal(fitted, again))
+
+        try:
+            definitions = self._definitions()
+            self._start_control()  # it comes up while slurmctld is asked for the step
+        except ScrunError as err:
+            log.debug(f"{self._name}: {err}")
+            self._loop.call_later(BLIND_FIT_S, fitted)
+            return
 
         def found() -> None:
             if not self._over:
-                control = self._restart_control()
-                control.fit(definitions(), answered)
+                self._restart_control().fit(definitions(), answered)
 
-        self._waiting_for_step.append(found)
-        self._look_for_step()
+        self._when_found(found)
 
     def _end_job(self, done: Done) -> None:
         """End the container by its job; the attempts go on when the caller is told of a failure."""
@@ -315,6 +316,14 @@ class StepSignals:
             user=self._user,
             bundle=self.bundle,
         )
+
+    def _when_found(self, found: Callable[[], None]) -> None:
+        """Call ``found`` once the step is known, or over."""
+        if self.step_id is not None:
+            found()
+        else:
+            self._waiting_for_step.append(found)
+            self._look_for_step()
 
     def _look_for_step(self) -> None:
         """Learn the number of the container's step, as long as somebody wants to know."""

@@ -44,6 +44,7 @@ class Loop:
         self._poll = select.poll()
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._timers: list[Timer] = []
+        self._signals: dict[int, Callable[[int], None]] = {}
 
     def watch(self, fd: int, callback: Callable[[], None], *, writable: bool = False) -> None:
         """Call ``callback`` whenever ``fd`` is readable (or writable), or at its end."""
@@ -124,17 +125,26 @@ class Loop:
         return timer
 
     def watch_signals(self, numbers: Iterable[int], callback: Callable[[int], None]) -> None:
-        """Call ``callback`` with each of these signals that this process gets."""
-        reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        _signal.set_wakeup_fd(writer)
+        """Call ``callback`` with each of these signals that this process gets; who asks last does.
+
+        No other loop of this process hears of any from then on.
+        """
+        if not self._signals:
+            reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            _signal.set_wakeup_fd(writer)
+
+            def readable() -> None:
+                for number in os.read(reader, 64):
+                    self._signals[number](number)
+
+            self.watch(reader, readable)
         for number in numbers:
+            self._signals[number] = callback
             _signal.signal(number, _ignore)  # a handler, so that the number is written to the pipe
 
-        def readable() -> None:
-            for number in os.read(reader, 64):
-                callback(number)
-
-        self.watch(reader, readable)
+    def signal_watcher(self, number: int) -> Callable[[int], None] | None:
+        """Return what is called with a signal."""
+        return self._signals.get(number)
 
     def run_once(self) -> None:
         """Wait for the next events and serve them."""

@@ -66,6 +66,7 @@ def spawn(
     stdio: tuple[int, int, int] = (0, 1, 2),
     extra: Sequence[int] = (),
     terminal: str | None = None,
+    controlling: bool = True,
     group: bool = True,
     session: bool = False,
 ) -> Process:
@@ -80,6 +81,7 @@ def spawn(
         terminal: path of a terminal that takes the place of this process's stdio (of what
             ``stdio`` has no other for), and is that of a session of its own: so the program hears
             of its size (SIGWINCH).
+        controlling: False leaves that terminal's session alone (`scrun.host.window`).
         group: False leaves it in our own process group, for one that reads our terminal.
         session: it gets a session of its own: it is to outlive ours (`end_dead_session`).
 
@@ -99,7 +101,8 @@ def spawn(
     if session:
         place = {"setsid": True}
     if terminal is not None:  # opened by the leader of a session, it becomes that session's
-        actions.append((os.POSIX_SPAWN_OPEN, 0, terminal, os.O_RDWR, 0))
+        flags = os.O_RDWR if controlling else os.O_RDWR | os.O_NOCTTY
+        actions.append((os.POSIX_SPAWN_OPEN, 0, terminal, flags, 0))
         stdio = (0, 0, stdio[2] if stdio[2] > 2 else 0)
         place = {"setsid": True}
     actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((*stdio, *moved))]

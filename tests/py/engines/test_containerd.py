@@ -73,18 +73,17 @@ def test_a_command_that_is_not_there(ctr: Ctr) -> None:
     ctr("container", "delete", "web")
 
 
-@pytest.mark.engine_command(
-    "containerd",
-    "ctr run -t",
-    note="ctr tells the size after start, where a change may be missed; the next one counts",
-)
+@pytest.mark.engine_command("containerd", "ctr run -t")
 def test_run_at_a_terminal(ctr: Ctr) -> None:
     argv = ctr.cluster.command(["ctr", *ctr.run, "--rm", "-t", ROOTFS, "web", *SHELL], user="root")
     child = pexpect.spawn(argv[0], argv[1:], timeout=20, dimensions=(33, 77), encoding="utf-8")
     try:
         child.expect_exact(PROMPT)
-        child.send("tty; echo is''so\r")
-        child.expect_exact("/dev/pts/0\r")
+        until_size = "until [ \"$(stty size)\" = '%s' ]; do usleep 50000; done; echo is''so\r"
+        child.send(until_size % "33 77")
+        child.expect_exact("\nisso\r")
+        child.setwinsize(40, 100)
+        child.send(until_size % "40 100")
         child.expect_exact("\nisso\r")
         child.send("exit 3\r")
         assert end_of(child) == 3

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.py.lifecycle.console import Console, read_to_end, with_terminal
-from tests.py.lifecycle.runtimes import Bundle, Runtime
+from tests.py.lifecycle.runtimes import Bundle, ClusterRuntime, Runtime
 
 PROMPT = b"READY> "
 SHELL = f"export PS1={PROMPT.decode()!r}; exec sh -i"
@@ -78,13 +78,30 @@ def test_a_size_that_comes_after_the_start(runtime: Runtime, console: Console, l
     console.set_size(33, 77)
     if not late:
         terminal.expect_exact(PROMPT)
-        # Known fault: in the first moments srun may miss a change for good. A later one counts.
-        console.set_size(34, 78)
-    expect_size(terminal, b"33 77" if late else b"34 78")
+    expect_size(terminal, b"33 77")
     terminal.send(b"exit\r")
     read_to_end(terminal)
     runtime.wait_status("web", "stopped")
     assert runtime("delete", "web").returncode == 0
+
+
+def test_only_a_change_of_size_asks_the_node(slurm: ClusterRuntime) -> None:
+    """A container whose terminal stays as it was has one step less (`scrun.cluster.resizing`)."""
+    with Console(slurm) as console:
+        create(slurm, console, with_terminal(slurm.make_bundle(SHELL)))
+        terminal = console.accept()
+        console.set_size(33, 77)
+        start(slurm)
+        terminal.expect_exact(PROMPT)
+        expect_size(terminal, b"33 77")
+        assert not slurm.cluster.processes("scrun-control")
+        console.set_size(40, 100)
+        expect_size(terminal, b"40 100")
+        assert slurm.cluster.processes("scrun-control")
+        terminal.send(b"exit\r")
+        read_to_end(terminal)
+        slurm.wait_status("web", "stopped")
+        assert slurm("delete", "web").returncode == 0
 
 
 def test_a_process_hears_of_a_new_size(runtime: Runtime, console: Console) -> None:
