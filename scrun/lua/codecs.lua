@@ -108,15 +108,14 @@ local function dkjson()
   return M
 end
 
-local makers = {
+return {
   json = function()
     return json
   end,
   cjson = named_cjson,
   ['cjson.safe'] = safe_cjson,
   dkjson = dkjson,
+  ['host.json'] = function()
+    return json
+  end,
 }
-makers['host.json'] = makers.json
-for name, maker in pairs(makers) do
-  border.codecs[name] = maker
-end

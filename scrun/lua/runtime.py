@@ -84,8 +84,6 @@ class Runtime:
         self.run_host_file("compat.lua")
         self.run_host_file("seal.lua", self._pull)
         search_module.install(self, search or search_module.SearchPath(None))
-        self.json = self.run_host_file("json.lua", border)
-        self.run_host_file("codecs.lua", border, self.json)
         self._memory_end = memory_bytes and self.lua.get_memory_used(total=True) + memory_bytes
 
     # -- scripts -----------------------------------------------------------------------------
@@ -276,8 +274,7 @@ class Runtime:
 
     def run_host_file(self, name: str, *args: object) -> LuaObject:
         """Run a Lua file of this package with host objects as arguments; return its result."""
-        with open(f"{_HERE}/{name}", "rb") as file:
-            return self.lua.compile(file.read(), name=b"=[host]")(*args)
+        return self.lua.compile(read_host_file(name), name=b"=[host]")(*args)
 
     @property
     def border(self) -> LuaObject:
@@ -351,6 +348,12 @@ class Runtime:
                 return (_ERROR, b"interrupted", b"EINTR")
 
         return raw
+
+
+def read_host_file(name: str) -> bytes:
+    """Return the text of a Lua file of this package."""
+    with open(f"{_HERE}/{name}", "rb") as file:
+        return file.read()
 
 
 def _open_state(module: Any, dialect: str, memory_bytes: int) -> Any:

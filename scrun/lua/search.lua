@@ -1,15 +1,31 @@
 --- `require` as search.py wants it: the site's and the shipped modules, the codecs, the system.
-local border, find, export, path, cpath = ...
+local border, read_host_file, find, export, path, cpath = ...
 
 local package, loaded = package, package.loaded
 local searchers = package.searchers or package.loaders
 local loadlib, config = package.loadlib, package.config
 local unpack = table.unpack or unpack
+local load_text = _VERSION == 'Lua 5.1' and loadstring or load
 
 package.path, package.cpath = path, cpath
 
-local codecs = {} -- name -> loader: modules that the host brings unless the site has its own
-border.codecs = codecs
+-- Modules that the host brings unless the site has its own. Compiled when one is first asked for:
+-- few scripts need them, and all wait for them.
+local codec_names =
+  { json = true, cjson = true, ['cjson.safe'] = true, dkjson = true, ['host.json'] = true }
+local codecs -- name -> loader
+
+local function load_host_file(name, ...)
+  return assert(load_text(read_host_file(name), '=[host]'))(...)
+end
+
+local json
+
+--- The host's own codec, whatever `require 'json'` finds.
+function border.get_json()
+  json = json or load_host_file('json', border)
+  return json
+end
 
 --- package.searchpath, which Lua 5.1 lacks.
 local function search_path(name, templates)
@@ -46,11 +62,11 @@ end
 
 --- A script that sets package.path means the codec that is found there.
 local function codec_searcher(name)
-  local loader = codecs[name]
-  if not loader or (package.path ~= path and search_path(name, package.path)) then
+  if not codec_names[name] or (package.path ~= path and search_path(name, package.path)) then
     return nil
   end
-  return loader
+  codecs = codecs or load_host_file('codecs', border, border.get_json())
+  return codecs[name]
 end
 
 local function path_searcher(name)

@@ -215,6 +215,10 @@ def install(runtime: Runtime, search: SearchPath) -> None:
     LUA_CPATH of the caller say, without the working directory.
     """
     from scrun.lua.engines import export_symbols
+    from scrun.lua.runtime import read_host_file  # which imports this module
+
+    def codec(name: bytes) -> bytes:
+        return read_host_file(f"{name.decode()}.lua")
 
     def find(name: bytes) -> tuple[str, bytes] | tuple[()]:
         text = name.decode("utf-8", "surrogateescape")
@@ -237,6 +241,7 @@ def install(runtime: Runtime, search: SearchPath) -> None:
     runtime.run_host_file(
         "search.lua",
         runtime.border,
+        runtime.function(codec, "require"),
         runtime.function(find, "require"),
         runtime.function(export, "require"),
         path.encode(),

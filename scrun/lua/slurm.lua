@@ -1,5 +1,5 @@
 --- The `slurm` table as Slurm's own scrun offers it, over functions of the host.
-local border, json, host, constants = ...
+local border, host, constants = ...
 local select, type, tonumber, tostring = select, type, tonumber, tostring
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
@@ -142,7 +142,11 @@ local function converter(call, what)
 end
 
 local function pretty(value)
-  return json.encode(value, { indent = true })
+  return border.get_json().encode(value, { indent = true })
+end
+
+local function read_json(text)
+  return border.get_json().decode(text)
 end
 
 --- JSON is YAML and comes back as JSON would; other YAML is the host's to read.
@@ -150,7 +154,7 @@ local function read_yaml(text)
   if type(text) ~= 'string' and type(text) ~= 'number' then
     error('a string is expected, got ' .. type(text), 0)
   end
-  local ok, value = pcall(json.decode, text)
+  local ok, value = pcall(read_json, text)
   if ok then
     return value
   end
@@ -163,7 +167,7 @@ local function read_yaml(text)
 end
 
 slurm.to_json = converter(pretty, 'to application/json')
-slurm.from_json = converter(json.decode, 'from application/json')
+slurm.from_json = converter(read_json, 'from application/json')
 slurm.to_yaml = converter(pretty, 'to application/x-yaml')
 slurm.from_yaml = converter(read_yaml, 'from application/x-yaml')
 

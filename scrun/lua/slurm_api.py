@@ -70,7 +70,7 @@ def install(
     runtime.add_function(table, "set_root_path", host.set_root_path)
     with open(f"{_HERE}/constants.txt", "rb") as file:
         constants = file.read()
-    return runtime.run_host_file("slurm.lua", runtime.border, runtime.json, table, constants)
+    return runtime.run_host_file("slurm.lua", runtime.border, table, constants)
 
 
 def results_of(answer: Answer) -> tuple[object, ...]:
