@@ -10,6 +10,8 @@ Sources: proc_pid_stat(5), proc_pid_cgroup(5), pid_namespaces(7), signal(7).
 # members      lists the container's processes, parents first: those in the pid namespace of its
 #              process; where that is the node's own, those of its step (by its cgroup) but for the
 #              runtime; exec'd ones; and all that descend from these
+# stop         stops one, and waits until it stands still: a signal alone does not end its wait for
+#              a child before it has seen that this one was stopped as well
 # halt         stops them, again until there are no new ones, and lists those that had been stopped
 #              before. A parent comes first: it shall not see that a child was stopped
 # proceed      lets them go on but for those listed in $2. Children come first, for the same reason
@@ -98,6 +100,16 @@ members() {
       for (depth = 1; depth <= deepest; depth++) printf "%s", line[depth]
     }'
 }
+stop() {
+  kill -STOP "$1" || return 1
+  tries=0
+  while [ $tries -lt 50 ] && read_stat "$1"; do
+    case $text in [RS]*) ;; *) break ;; esac
+    tries=$((tries + 1))
+    [ $tries -lt 30 ] || sleep 0.02
+  done
+  return 0
+}
 halt() {
   seen=' ' held= rounds=0
   while :; do
@@ -109,7 +121,7 @@ halt() {
         *)
           seen="$seen$number "
           case $text in T*) held="$held $SLURMD_NODENAME:$number" ;; esac
-          kill -STOP "$number" && waiting=1
+          stop "$number" && waiting=1
           ;;
       esac
     done

@@ -179,13 +179,8 @@ def test_the_engine_that_goes_ends_a_paused_container(runtime: Runtime, web: Bun
     assert "term" in web.read("stdout")
 
 
-def test_a_shell_keeps_its_job_in_the_foreground(
-    runtime: Runtime, request: pytest.FixtureRequest
-) -> None:
+def test_a_shell_keeps_its_job_in_the_foreground(runtime: Runtime) -> None:
     """What a shell waits for is not "stopped" for it: it is stopped later, and goes on sooner."""
-    if runtime.name == "local" and "local-user" not in request.node.name:
-        why = "known fault: with runc 1.1 as root the container ends at times when it goes on"
-        request.applymarker(pytest.mark.xfail(reason=why, strict=False))
     bundle = with_terminal(runtime.make_bundle("set -m; cat; echo over"))
     try:
         with Console(runtime) as console:
