@@ -18,7 +18,14 @@ from scrun.cluster.step import spawn_step, worth_telling
 from scrun.errors import ScrunError, StateError
 from scrun.host.directory import write_pid_file
 from scrun.host.loop import Loop
-from scrun.host.process import fork, kill_group, spawn
+from scrun.host.process import (
+    end_identified,
+    fork,
+    identify,
+    kill_group,
+    read_boot,
+    spawn,
+)
 from scrun.host.stdio import Reader
 from scrun.hot.wire import dumps, loads
 
@@ -114,6 +121,7 @@ class Session:
         self._failure: StateError | None = None
         self._messages = os.memfd_create("srun", os.MFD_CLOEXEC)
         self._group = False
+        self._runtime = b""  # see `identify`: whom the process between stands for
 
     def run(self) -> int:
         """Live; returns the status.
@@ -157,7 +165,15 @@ class Session:
         if not launch.get("srun"):
             preserved = range(3, 3 + request.preserved)
             argv = [*launch["argv"], *([str(request.preserved)] if preserved else [])]
-            group = self._group
+            group, console = self._group, launch.get("console")
+            if console:
+                from scrun.host.relayed import spawn_relayed  # few processes have a terminal
+
+                process, pid = spawn_relayed(
+                    argv, environment, console, extra=preserved, terminal=terminal
+                )
+                self._runtime = identify(pid)
+                return process
             return spawn(argv, environment, terminal=terminal, group=group, extra=preserved)
         return spawn_step(
             launch["srun"],
@@ -219,7 +235,9 @@ class Session:
 
     def _kill(self) -> None:
         if self._status is None:
-            if self._group:
+            if self._runtime:
+                end_identified(self._runtime, read_boot())
+            elif self._group:
                 kill_group(self._process.pid)
             else:
                 os.kill(self._process.pid, 9)

@@ -16,6 +16,7 @@ KNOWN = frozenset(
         *("salloc.log", "srun.log"),
         *("record.cbor", "record.cbor.new", "state.json", "state.json.new", "runtime"),
         *("stage-directory", "stage-partial", "runtime-process", "runtime-process.new"),
+        "console.sock",
     )
 )
 

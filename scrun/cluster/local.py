@@ -11,11 +11,13 @@ from __future__ import annotations
 import os
 
 from scrun import log
+from scrun.cluster.local_guard import Guard
+from scrun.cluster.local_job import describe_job
 from scrun.cluster.local_runtime import NO_CGROUPS, choose_runtime
 from scrun.cluster.runtime_commands import with_signal
 from scrun.errors import ClusterError, ScrunError
 from scrun.host.directory import write_file
-from scrun.host.process import Process, identify, spawn, spawn_quietly
+from scrun.host.process import Process, spawn, spawn_quietly
 from scrun.oci.patterns import PatternValues, expand_command, quote_word
 
 TYPE_CHECKING = False
@@ -25,31 +27,13 @@ if TYPE_CHECKING:
 
     from scrun.cluster.backend import Done, Opened, Prepared
     from scrun.cluster.control import ControlStep, TextAnswer
+    from scrun.cluster.local_terminal import TerminalRun
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
 
-# Removes the container when we do not live to do it: at end of file nobody wrote "done". As long as
-# the runtime lives it may still be making the container, and one removal may come too early.
-GUARD = """
-note=$1
-shift
-runtime_lives() {
-  read -r pid start <"$note" && read -r stat </proc/$pid/stat || return 1
-  set -- ${stat##*) } # fields 3 (state) to 22 (start) and on of proc_pid_stat(5)
-  [ "$1" != Z ] && [ "${20}" = "$start" ]
-}
-read -r done && exit
-while runtime_lives; do
-  "$@"
-  sleep 0.1
-done
-exec "$@"
-"""
-RUNTIME_NOTE = "runtime-process"  # in the spool directory: who makes and runs the container
 RETRY_S = 0.05
 RETRIES = 100
-SIGWINCH = 28
-FIT_S = (0.02, 0.1, 0.5, 2.0)  # at one of them the runtime has made its container's terminal
+SIGKILL = 9
 
 
 class LocalBackend:
@@ -85,7 +69,8 @@ class LocalBackend:
         self._wanted = runtime
         self._user = user
         self._runtime: list[str] = []
-        self._guard_fd = -1
+        self._guard: Guard | None = None
+        self._terminal: TerminalRun | None = None
         # The same ID may be in use under another --root, and a runtime's cgroup has its name.
         self._runtime_id = f"{container_id[:200]}.{os.getpid()}"
         self._bundle = ""
@@ -98,8 +83,10 @@ class LocalBackend:
         try:
             self._runtime = self._choose_runtime()
             self.job_id = os.getpid()
-            self.job_variables = self._describe_job(request)
-            self._start_guard()
+            name = str(request.get("job_name") or self._container_id)
+            self.job_variables = describe_job(self.job_id, name, self._user)
+            removal = self._command("delete", "--force")
+            self._guard = Guard(self._loop, self._spool_dir, removal, self._environment)
         except ScrunError as err:
             done(err)
             return
@@ -121,20 +108,32 @@ class LocalBackend:
             command[-1:-1] = ["--preserve-fds", str(preserved)]
         log.debug(f"{self._container_id}: run {' '.join(command)}")
         environment = self._commands_environment(variables)
-        process = spawn(command, environment, extra=range(3, 3 + preserved), terminal=terminal)
-        for delay_s in FIT_S if terminal is not None else ():
-            self._loop.call_later(delay_s, lambda: self._fit_terminal(process))
-        self._started = True
-        self._note_runtime(process)
-        return process
+        extra = range(3, 3 + preserved)
+        if terminal is None:
+            process = spawn(command, environment, extra=extra)
+            runtime_pid = process.pid
+        else:
+            from scrun.cluster.local_terminal import TerminalRun  # most containers have none
 
-    def _fit_terminal(self, process: Process) -> None:
-        """Let the runtime look at the size of its terminal: crun does not when it starts."""
-        if not self._over:
-            os.killpg(process.pid, SIGWINCH)
+            self._terminal = run = TerminalRun(
+                self._loop,
+                command,
+                environment,
+                f"{self._spool_dir}/console.sock",
+                extra=extra,
+                terminal=terminal,
+                fits=not self._runtime,  # a site's own; runc does, and crun need not
+            )
+            process, runtime_pid = run.process, run.runtime_pid
+        self._started = True
+        if self._guard is not None:
+            self._guard.note_runtime(runtime_pid)
+        return process
 
     def signal(self, number: int, done: Done) -> None:
         """See `Backend.signal`; tries again while the runtime is still making the container."""
+        if number == SIGKILL and self._terminal is not None:
+            self._terminal.hurry()
         self._deliver(number, done, RETRIES)
 
     def prepare_exec(
@@ -157,9 +156,17 @@ class LocalBackend:
         except ScrunError as err:
             done(err, {})
             return
-        argv = exec_argv(command, directory)
-        environment = self._commands_environment({})
-        done(None, {"srun": [], "argv": argv, "environment": environment, "node": name})
+        launch: dict[str, Any] = {"srun": [], "node": name}
+        if terminal:
+            from scrun.cluster.local_terminal import line_with_console  # few processes have one
+
+            path = f"{directory}.sock"
+            line = line_with_console(command, "exec", path)
+            if line:
+                command, launch["console"] = line, path
+        launch["argv"] = exec_argv(command, directory)
+        launch["environment"] = self._commands_environment({})
+        done(None, launch)
 
     def open_output(self, opened: Opened) -> None:
         """See `Backend.open_output`: the caller's own comes so."""
@@ -231,6 +238,8 @@ class LocalBackend:
     def ended(self) -> None:
         """See `Backend.ended`."""
         self._over = True
+        if self._terminal is not None:
+            self._terminal.is_over = True
         if self._control is not None:
             self._control.close()
 
@@ -249,7 +258,8 @@ class LocalBackend:
 
     def finish(self, status: int, done: Callable[[], None]) -> None:
         """See `Backend.finish`: removes what the runtime still has."""
-        self._end_guard()
+        if self._guard is not None:
+            self._guard.end()
         if not self._started:
             done()
             return
@@ -260,7 +270,9 @@ class LocalBackend:
     def cancel(self) -> None:
         """See `Backend.cancel`: kills the container."""
         if self._started and not self._over:
-            killer = spawn_quietly(self._kill_command(9), self._environment)
+            if self._terminal is not None:
+                self._terminal.hurry()
+            killer = spawn_quietly(self._kill_command(SIGKILL), self._environment)
             self._loop.when_ended(killer, lambda _: None)
 
     def check_step_options(self, options: Sequence[str], done: Callable[[str], None]) -> None:
@@ -287,6 +299,9 @@ class LocalBackend:
     def _deliver(self, number: int, done: Done, tries: int) -> None:
         def delivered(status: int) -> None:
             if status == 0 or self._over:
+                query = self._query()
+                if number == SIGKILL and self._terminal is not None and query is not None:
+                    self._terminal.end_stuck(query)
                 done(None)
             elif tries:
                 again = tries - 1
@@ -351,57 +366,3 @@ class LocalBackend:
         entries = [f"{name}={value}" for name, value in merged.items()]
         kept = self._oci_conf.filter_runtime_env(entries)
         return dict(entry.partition("=")[::2] for entry in kept)
-
-    # The job.
-
-    def _describe_job(self, request: Mapping[str, Any]) -> dict[str, str]:
-        """Return the variables that make sense on one machine, as Slurm would set them."""
-        node, cpus = os.uname().nodename, str(len(os.sched_getaffinity(0)))
-        return {
-            "SLURM_CLUSTER_NAME": "local",
-            "SLURM_CPUS_ON_NODE": cpus,
-            "SLURM_JOB_CPUS_PER_NODE": cpus,
-            "SLURM_JOB_ID": str(self.job_id),
-            "SLURM_JOBID": str(self.job_id),
-            "SLURM_JOB_NAME": str(request.get("job_name") or self._container_id),
-            "SLURM_JOB_NODELIST": node,
-            "SLURM_JOB_NUM_NODES": "1",
-            "SLURM_JOB_PARTITION": "local",
-            "SLURM_JOB_UID": str(self._user[1]),
-            "SLURM_JOB_USER": self._user[0],
-            "SLURM_NNODES": "1",
-            "SLURM_NODELIST": node,
-            "SLURM_NTASKS": "1",
-            "SLURM_SUBMIT_DIR": os.getcwd(),
-            "SLURM_SUBMIT_HOST": node,
-            "SLURM_TASKS_PER_NODE": "1",
-        }
-
-    def _start_guard(self) -> None:
-        """Start the shell that removes the container if this process dies before it does."""
-        reader, self._guard_fd = os.pipe2(os.O_CLOEXEC)
-        null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        argv = ["/bin/sh", "-c", GUARD, "scrun-guard", f"{self._spool_dir}/{RUNTIME_NOTE}"]
-        argv += self._command("delete", "--force")
-        try:
-            guard = spawn(argv, self._environment, stdio=(reader, null, null))
-        finally:
-            os.close(null)
-            os.close(reader)
-        self._loop.when_ended(guard, lambda _: None)
-
-    def _note_runtime(self, process: Process) -> None:
-        """Tell guard and recovery of the runtime. It runs: no failure may make it unheard of."""
-        try:
-            write_file(f"{self._spool_dir}/{RUNTIME_NOTE}", identify(process.pid))
-        except ScrunError as err:
-            log.error(f"{self._container_id}: {err}")
-
-    def _end_guard(self) -> None:
-        if self._guard_fd >= 0:
-            try:
-                os.write(self._guard_fd, b"done\n")
-            except BrokenPipeError:
-                log.debug(f"{self._container_id}: the guard is gone")
-            os.close(self._guard_fd)
-            self._guard_fd = -1

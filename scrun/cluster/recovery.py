@@ -62,7 +62,7 @@ def _end_runtime(directory: str, record: Mapping[str, Any]) -> None:
 
     With a terminal it is not of the anchor's session, and known by its note alone.
     """
-    from scrun.cluster.local import RUNTIME_NOTE  # without Slurm only
+    from scrun.cluster.local_guard import RUNTIME_NOTE  # without Slurm only
 
     try:
         end_identified(read_file(f"{directory}/{RUNTIME_NOTE}"), record["boot"])

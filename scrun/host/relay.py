@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import termios
 from _stat import S_ISCHR, S_ISFIFO
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 END_OF_INPUT = b"\x04"  # Ctrl-D, what a terminal has for it
 END_AGAIN_S = 1.0
-QUIET_S = 1.0
 CHUNK_BYTES = 65536
+HELD_BYTES = 262144  # more than a terminal holds (tty_buffer.c: 64 KiB, and what is read of it)
 
 
 class Copy:
@@ -29,15 +30,24 @@ class Copy:
         source: read when it is readable.
         sink: not blocking, if that could be had; a descriptor that nobody else watches.
         at_end: called once the source has ended and all of it is written, or the sink is gone.
+        when_written: called whenever all that was read is written.
     """
 
-    def __init__(self, loop: Loop, source: int, sink: int, at_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        source: int,
+        sink: int,
+        at_end: Callable[[], None],
+        when_written: Callable[[], None] = lambda: None,
+    ) -> None:
         self._loop = loop
         self._source = source
         self._sink = sink
         self._at_end = at_end
+        self._when_written = when_written
         self._pending = b""
-        self.moved = 0
+        self.moved_bytes = 0
         loop.watch(source, self._readable)
 
     @property
@@ -62,7 +72,7 @@ class Copy:
             self._loop.forget(self._source)
             self._at_end()
             return
-        self.moved += len(data)
+        self.moved_bytes += len(data)
         self._pending = data
         self._loop.forget(self._source)
         self._loop.watch(self._sink, self._writable, writable=True)
@@ -80,6 +90,7 @@ class Copy:
         if not self._pending:
             self._loop.forget(self._sink)
             self._loop.watch(self._source, self._readable)
+            self._when_written()
 
 
 class Relay:
@@ -100,20 +111,27 @@ class Relay:
         self._input: Copy | None = None
         self._output: Copy | None = None
         self._is_over = False
-        self._when_drained: Callable[[], None] = lambda: None
+        self._when_drained: Callable[[], None] | None = None
+        self._last_byte = 0
 
     def resize(self) -> None:
         """Make the container's terminal as large as the caller's."""
-        if self._window >= 0 and not self._is_over:
+        if self._window < 0 or self._is_over:
+            return
+        try:
             size = termios.tcgetwinsize(self._window)
-            if size != (0, 0):
-                termios.tcsetwinsize(self._master, size)
+        except termios.error:
+            return  # it is gone
+        if size != (0, 0):
+            termios.tcsetwinsize(self._master, size)
 
     def begin(self) -> None:
         """Make the caller's terminal raw, and let the bytes flow."""
         self.resume()
         self._input = Copy(self._loop, 0, self._inlet, self._end_input)
-        self._output = Copy(self._loop, self._master, self._outlet, self._hang_up)
+        self._output = Copy(
+            self._loop, self._master, self._outlet, self.hang_up, self._end_if_drained
+        )
 
     def resume(self) -> None:
         """Make the caller's terminal raw (again, after it was stopped), and fit the size."""
@@ -122,29 +140,44 @@ class Relay:
         self.resize()
 
     def drain(self, done: Callable[[], None]) -> None:
-        """Call ``done`` once all that the container has written is out. The container has ended."""
+        """Call ``done`` once all is out that the container, which has ended, has written.
+
+        Who else has its terminal open still is not waited for.
+        """
         self._when_drained = done
         if self._input is not None:
             self._input.stop()
-        if self._is_over:
+        if self._output is not None:
+            self._last_byte = self._output.moved_bytes + HELD_BYTES
+        if self._output is None or self._is_over:
             done()
         else:
-            self._look_again(-1)
+            self._end_if_drained()
+
+    def hang_up(self) -> None:
+        """Let go of the terminal: it ended, or who looked at it is gone."""
+        if self._is_over:
+            return
+        self._is_over = True
+        for copy in (self._input, self._output):
+            if copy is not None:
+                copy.stop()
+        os.close(self._inlet)
+        os.close(self._master)
+        if self._when_drained is not None:
+            self._when_drained()
 
     def restore(self) -> None:
         """Put the caller's terminal back in order, whatever became of the rest."""
         if self._settings is not None:
             self._settings.restore()
 
-    def _look_again(self, moved: int) -> None:
-        """End when nothing comes any more though somebody has the terminal open still."""
+    def _end_if_drained(self) -> None:
         output = self._output
-        if self._is_over or output is None:
+        if self._when_drained is None or self._is_over or output is None or output.is_waiting:
             return
-        if output.moved == moved and not output.is_waiting:
-            self._hang_up()
-        else:
-            self._loop.call_later(QUIET_S, lambda: self._look_again(output.moved))
+        if output.moved_bytes > self._last_byte or not _has_more(self._master):
+            self.hang_up()
 
     def _end_input(self) -> None:
         """Tell of the end as a terminal does; as often as a program may look at it anew."""
@@ -156,17 +189,15 @@ class Relay:
             return
         self._loop.call_later(END_AGAIN_S, self._end_input)
 
-    def _hang_up(self) -> None:
-        """Let go of the terminal: it ended, or who looked at it is gone."""
-        if self._is_over:
-            return
-        self._is_over = True
-        for copy in (self._input, self._output):
-            if copy is not None:
-                copy.stop()
-        os.close(self._inlet)
-        os.close(self._master)
-        self._when_drained()
+
+def _has_more(master: int) -> bool:
+    """Tell whether a terminal has something to read, its end included.
+
+    The kernel moves along what was written to the slave before it answers (n_tty.c, n_tty_poll).
+    """
+    poll = select.poll()
+    poll.register(master, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _reopen(fd: int) -> int:

@@ -47,7 +47,10 @@ class Settings:
 
         Source: termios(3), cfmakeraw.
         """
-        attributes = termios.tcgetattr(self._fd)
+        try:
+            attributes = termios.tcgetattr(self._fd)
+        except termios.error:
+            return  # it is gone: the kernel says SIGCONT as well as SIGHUP
         attributes[IFLAG] &= ~(TRANSLATION | termios.IGNBRK | termios.BRKINT | termios.PARMRK)
         attributes[OFLAG] &= ~termios.OPOST
         attributes[LFLAG] &= ~LINE_EDITING

@@ -113,6 +113,12 @@ def test_what_outlives_the_process_is_not_waited_for(people: list[Person]) -> No
     assert time.monotonic() - started < 10
 
 
+def test_what_goes_on_writing_is_not_waited_for(people: list[Person]) -> None:
+    people.append(Person("trap '' HUP; printf first; { while echo y; do :; done; } & exit 3"))
+    assert people[0].exchange(b"").startswith(b"first")
+    assert people[0].process.returncode == 3
+
+
 def test_the_end_of_input_stays_the_end(people: list[Person]) -> None:
     """One that is read after another finds it as well, as at the end of a file."""
     script = "stty sane -echo; printf go; cat; cat; echo over"

@@ -23,9 +23,11 @@ class Seat:
 
     Attributes:
         screen: of pexpect: what the person sees and types.
+        pace_s: how long `leave` waits after each look.
     """
 
     def __init__(self, runtime: Runtime, args: tuple[str, ...], size: tuple[int, int]) -> None:
+        self.pace_s = 0.0
         self.master, self._slave = os.openpty()
         termios.tcsetwinsize(self._slave, size)
         os.fchmod(self._slave, 0o666)  # as if it were the user's
@@ -61,6 +63,7 @@ class Seat:
             has_ended = self.process.poll() is not None  # looked at first: then comes no more
             while select.select([self.master], [], [], 0 if has_ended else 0.05)[0]:
                 seen += os.read(self.master, 65536)
+                time.sleep(self.pace_s)
         assert termios.tcgetattr(self._slave) == self.before
         return self.process.returncode, seen
 
