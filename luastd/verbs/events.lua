@@ -2,7 +2,9 @@
 ---
 --- The numbers are those of the container's own cgroup on its node, which Slurm makes for a step
 --- where it constrains or counts something. What no cgroup counts is summed up from /proc: memory
---- is then resident memory, pages that processes share counted for each.
+--- is then resident memory, pages that processes share counted for each. How many processes were
+--- killed for want of memory is among the raw numbers of memory, as `oom_kill`: who listens makes
+--- events of it (scrun/hot/events.py).
 --- Source: runc-events(8), "stats"; kernel, cgroup-v1 and cgroup-v2; proc(5).
 ---@class scrun.verbs.events
 local M = {}
@@ -109,6 +111,19 @@ local function cpu(files, sum)
   return { usage = usage, throttling = throttling }
 end
 
+---@param lines? string[] of memory.events, or of several memory.oom_control
+---@return integer? kills for want of memory; nil: nobody counts them
+local function count_kills(lines)
+  local sum
+  for _, line in ipairs(lines or {}) do
+    local count = line:match '^oom_kill (%d+)$'
+    if count then
+      sum = (sum or 0) + math.tointeger(tonumber(count))
+    end
+  end
+  return sum
+end
+
 --- The job's memory on a node, as Slurm was asked for it.
 ---@return integer? bytes
 local function job_memory()
@@ -125,6 +140,7 @@ end
 ---@return table
 local function memory(files, sum)
   local raw = pairs_of(files['memory.stat'])
+  raw.oom_kill = count_kills(files['memory.events'])
   local used = number(files['memory.usage_in_bytes']) or number(files['memory.current'])
   local limit = number(files['memory.limit_in_bytes']) or number(files['memory.max'])
   local node = (pairs_of(files.node).memory or 0) * 1024

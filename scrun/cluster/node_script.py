@@ -197,7 +197,7 @@ measure_cgroup() {
         [ -d "$place/user" ] && place=$place/user
         dump "$place/cpu.stat" "$place/memory.current" "$place/memory.max" "$place/memory.peak" \
           "$place/memory.stat" "$place/memory.swap.current" "$place/memory.swap.max" \
-          "$place/pids.current" "$place/pids.max" "$place/io.stat"
+          "$place/pids.current" "$place/pids.max" "$place/io.stat" "$place/memory.events"
       done
       continue
     fi
@@ -206,7 +206,9 @@ measure_cgroup() {
       *,cpuacct,*) dump "$place/cpuacct.usage" "$place/cpuacct.usage_percpu" \
           "$place/cpuacct.stat" ;;
       *,memory,*) dump "$place/memory.usage_in_bytes" "$place/memory.limit_in_bytes" \
-          "$place/memory.max_usage_in_bytes" "$place/memory.failcnt" "$place/memory.stat" ;;
+          "$place/memory.max_usage_in_bytes" "$place/memory.failcnt" "$place/memory.stat"
+        echo "@memory.events" # of each task apart: this file counts what is right in its cgroup
+        cat "$place/memory.oom_control" "$place"/task_*/memory.oom_control ;;
       *,pids,*) dump "$place/pids.current" "$place/pids.max" ;;
       *,blkio,*) dump "$place/blkio.throttle.io_service_bytes_recursive" \
           "$place/blkio.throttle.io_serviced_recursive" ;;

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from scrun.host.process import Process
 
 STDERR_PATH = "/proc/self/fd/3"
+OUT_OF_MEMORY = ": Out Of Memory"
 
 
 def spawn_step(
@@ -74,6 +75,11 @@ def can_reopen(fd: int) -> bool:
 
 
 def _is_task_status(line: str) -> bool:
-    """Tell whether srun speaks of a task's end: ``srun: error: n1: task 0: Exited with ...``."""
+    """Tell whether srun speaks of a task's end: ``srun: error: n1: task 0: Exited with ...``.
+
+    The status of what was killed for want of memory is but 1, whichever its own was: that is told.
+    """
     words = line.split(" ")
+    if line.endswith(OUT_OF_MEMORY):
+        return False
     return words[:2] == ["srun:", "error:"] and words[3:4] in (["task"], ["tasks"])

@@ -13,6 +13,7 @@ from scrun.hot.root import choose_root
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
+    from collections.abc import Callable
 
     from scrun.hot.parse import Command
 
@@ -164,8 +165,17 @@ def _answer_for_ended(command: "Command", root: str, directory: int) -> None:
     remove_container(root, name, directory)
 
 
-def ask(command: "Command", directory: int) -> bool:
-    """Send the verb to the anchor and wait, as long as it takes; False: the anchor is dead."""
+def print_line(text: str) -> None:
+    """Write a line to stdout."""
+    _write_out(text.encode("utf-8", "surrogateescape") + b"\n")
+
+
+def ask(command: "Command", directory: int, show: "Callable[[str], None]" = print_line) -> bool:
+    """Send the verb to the anchor and wait, as long as it takes; False: the anchor is dead.
+
+    Args:
+        show: gets what the verb answers.
+    """
     from scrun.hot.wire import dumps, loads  # not for state
 
     request = {
@@ -190,7 +200,7 @@ def ask(command: "Command", directory: int) -> bool:
     if not reply["ok"]:
         raise Refused(reply["message"], reply["code"])
     if reply.get("value") is not None:
-        _write_out(str(reply["value"]).encode("utf-8", "surrogateescape") + b"\n")
+        show(str(reply["value"]))
     return True
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.py.lifecycle.runtimes import Runtime
+from tests.py.lifecycle.runtimes import ClusterRuntime, Runtime
 
 NUMBER = {"type": "integer", "minimum": 0, "maximum": 2**64 - 1}
 NUMBERS = {"type": "array", "items": NUMBER}
@@ -60,6 +60,26 @@ EVENT = members(
         network_interfaces={"type": ["array", "null"]},
     ),
 )
+
+OOM = '{"type":"oom","id":"web"}\n'
+# Says how many were killed, as a cgroup does that the tests have none of.
+COUNTING = """
+local events = require 'luastd.verbs.events'
+local data = events.data
+function events.data(files)
+  local found = data(files)
+  found.memory.raw.oom_kill = io.open('{path}'):read 'n'
+  return found
+end
+return events
+"""
+# srun's last word when Slurm counts such a kill, and its status whatever became of the process.
+SRUN = """#!/bin/sh
+/usr/bin/srun "$@"
+status=$?
+case "$*" in *--container*) echo 'srun: error: n1: task 0: Out Of Memory' >&2; exit 1 ;; esac
+exit $status
+"""
 
 
 def read_event(line: str) -> dict[str, Any]:
@@ -147,6 +167,65 @@ def test_a_long_interval_does_not_outlive_the_container(runtime: Runtime) -> Non
     out, _ = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, b"")
     assert runtime("delete", "web").returncode == 0
+
+
+def test_a_process_killed_for_want_of_memory(runtime: Runtime) -> None:
+    """Each that is killed while somebody listens is an event, before the numbers."""
+    bundle = runtime.make_bundle("exec sleep 100")
+    count = bundle.outside / "kills"
+    count.write_text("1")
+    runtime.write_site("scrun.d/verbs/events.lua", COUNTING.format(path=f"{bundle.path}/kills"))
+    runtime.create("web", bundle)
+    assert runtime("start", "web").returncode == 0
+    process = runtime.popen(
+        runtime.argv("events", "--interval=20ms", "web"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    read_event(process.stdout.readline().decode())
+    count.write_text("3")
+    told: list[str] = []
+    while len(told) < 2:
+        line = process.stdout.readline().decode()
+        if line == OOM:
+            told.append(line)
+        else:
+            assert not told, "one after the other"
+            read_event(line)
+    read_event(process.stdout.readline().decode())
+    assert runtime("delete", "--force", "web").returncode == 0
+    assert process.wait(30) == 0
+
+
+@pytest.mark.slurm
+def test_the_container_killed_for_want_of_memory(slurm: ClusterRuntime) -> None:
+    """srun says so, for the container's stderr as well, since the status, 1, does not."""
+    slurm.cluster.write_file(f"{slurm.home}/bin/srun", SRUN, owner="alice", mode=0o755)
+    bundle = slurm.make_bundle("exec sleep 100")
+    # One that srun can open: to another it would not speak.
+    slurm.cluster.write_file(f"{bundle.path}/stderr", "", owner="alice")
+    process = slurm.popen(
+        slurm.argv("create", "--bundle", bundle.path, "web"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=(bundle.outside / "stderr").open("wb"),
+        env={"PATH": f"{slurm.home}/bin:/usr/bin:/bin"},
+    )
+    assert process.wait(30) == 0 and slurm("start", "web").returncode == 0
+    process = slurm.popen(
+        slurm.argv("events", "--interval=50ms", "web"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    read_event(process.stdout.readline().decode())
+    assert slurm("kill", "web", "KILL").returncode == 0
+    lines = process.communicate(timeout=30)[0].decode().splitlines(keepends=True)
+    assert lines.pop() == OOM and OOM not in lines
+    slurm.wait_status("web", "stopped")
+    assert bundle.read("stderr") == "srun: error: n1: task 0: Out Of Memory\n"
+    assert slurm("delete", "web").returncode == 0
 
 
 def test_it_can_be_interrupted(runtime: Runtime) -> None:

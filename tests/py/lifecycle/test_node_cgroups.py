@@ -22,6 +22,7 @@ V2 = {
     "memory.max": "max\n",
     "memory.peak": "2097152\n",
     "memory.stat": "anon 1000\nfile 4096\n",
+    "memory.events": "low 0\noom 4\noom_kill 2\noom_group_kill 1\n",
     "pids.current": "3\n",
     "pids.max": "max\n",
     "io.stat": "8:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0\n",
@@ -35,6 +36,7 @@ V1 = {
     "memory/memory.max_usage_in_bytes": "2097152\n",
     "memory/memory.failcnt": "4\n",
     "memory/memory.stat": "cache 4096\ntotal_cache 8192\n",
+    "memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
 }
 
 
@@ -76,7 +78,8 @@ def test_version_2(tmp_path: Path) -> None:
         "limit": 2**64 - 1,
         "failcnt": 0,
     }
-    assert (data["memory"]["cache"], data["memory"]["raw"]["anon"]) == (4096, 1000)
+    assert data["memory"]["raw"] == {"anon": 1000, "file": 4096, "oom_kill": 2}
+    assert data["memory"]["cache"] == 4096
     assert data["pids"] == {"current": 3}
     read = {"major": 8, "minor": 0, "op": "Read", "value": 10}
     assert read in data["blkio"]["ioServiceBytesRecursive"]
@@ -85,12 +88,13 @@ def test_version_2(tmp_path: Path) -> None:
 def test_version_1(tmp_path: Path) -> None:
     place = "slurm_n1/uid_1000/job_7/step_0"
     write(tmp_path, V1, place)
+    write(tmp_path, {"memory/memory.oom_control": "oom_kill 2\n"}, f"{place}/task_0")
     data = measure(tmp_path, f"4:memory:/{place}/task_0\n2:cpuacct:/{place}\n3:cpuset:/\n")
     assert data["cpu"]["usage"]["total"] == 5000000
     assert data["cpu"]["usage"]["percpu"] == [2000000, 3000000]
     assert data["cpu"]["usage"]["user"] == 30_000_000
     assert data["memory"]["usage"]["limit"] == 314572800
-    assert data["memory"]["cache"] == 8192
+    assert (data["memory"]["cache"], data["memory"]["raw"]["oom_kill"]) == (8192, 3)
     assert data["pids"] == {"current": 9}  # no such controller: the threads of /proc
 
 
@@ -98,6 +102,6 @@ def test_a_cgroup_of_others_is_not_read(tmp_path: Path) -> None:
     """One that the container shares with the rest of the machine tells nothing of it."""
     write(tmp_path, V2, "user.slice")
     data = measure(tmp_path, "0::/user.slice\n")
-    assert data["memory"]["usage"]["usage"] == 9 * 4096
+    assert (data["memory"]["usage"]["usage"], data["memory"]["raw"]) == (9 * 4096, {})
     assert data["memory"]["usage"]["limit"] == 1000 * 1024
     assert data["cpu"]["usage"]["total"] == 140_000_000
