@@ -9,7 +9,6 @@ from scrun.host.directory import write_file
 from scrun.host.process import read_boot
 from scrun.host.stdio import has_input
 from scrun.host.user import Caller
-from scrun.hot.remove import remove_container
 from scrun.hot.wire import dumps
 from scrun.oci.config import join_path
 from scrun.oci.state import CREATING, check_transition, facts, format_time, print_document
@@ -106,6 +105,11 @@ class Container:
 
     def publish(self) -> None:
         """Write record.cbor, then state.json, each replaced atomically."""
+        self.write_record()
+        self.write_state()
+
+    def write_record(self) -> None:
+        """Write what recovery needs: before anything is begun that it would have to end."""
         record = {
             "id": self.id,
             "pid": os.getpid(),
@@ -128,6 +132,9 @@ class Container:
             "command_timeout_s": self.command_timeout_s,
         }
         write_file(f"{self.directory}/record.cbor", dumps(record))
+
+    def write_state(self) -> None:
+        """Write the state document."""
         members = facts(
             container_id=self.id,
             status=self.status,
@@ -168,6 +175,8 @@ class Container:
 
 def remove_directory(path: str) -> None:
     """Remove a container's directory, if it is there; what is mounted in it is not entered."""
+    from scrun.hot.remove import remove_container  # at its end
+
     try:
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:

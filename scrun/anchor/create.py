@@ -7,7 +7,6 @@ import select
 import sys
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_SEQPACKET, socketpair
 
-from scrun.anchor.stdio import check_preserved
 from scrun.errors import ConfigError, StateError, UsageError
 from scrun.host.directory import make_directory, take_lock, write_pid_file
 from scrun.host.process import fork
@@ -151,7 +150,11 @@ def _check_options(command: Command, config: Config, *, has_console: bool) -> No
         )
     if has_socket and not config.terminal:
         raise UsageError(f"--console-socket: {config.path} has no process.terminal")
-    check_preserved(int(str(command.options.get("preserve_fds") or 0)))
+    preserved = int(str(command.options.get("preserve_fds") or 0))
+    if preserved:
+        from scrun.anchor.stdio import check_preserved  # few engines hand any on
+
+        check_preserved(preserved)
 
 
 def _wait(channel: socket, container_id: str, bundle: str) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, NoReturn
 
+    from scrun.anchor.server import Server
     from scrun.anchor.sessions import Sessions
     from scrun.hot.parse import Command
     from scrun.lua.search import SearchPath
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from scrun.settings import Settings
 
 SIGHUP, SIGINT, SIGTERM = 1, 2, 15
+OPEN_AFTER_S = 0.01  # most jobs are asked for by then, and what others may ask for can wait so long
 EARLY = ("start", "kill", "delete", "exec")  # these are loaded before anybody asks
 VERBS = (*EARLY, "pause", "resume", "ps", "events", "update")
 
@@ -135,11 +137,12 @@ class Anchor:
         self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
         self.runtime_exec = settings.runtime_exec
         self.sessions: Sessions | None = None
+        self.server: Server | None = None
         self.policy.offer(self.lifecycle.primitives())
         if search.has_overrides():  # a broken one is known before there is a job
             self._prepare_for_running()
             self.policy.check(("create", "state", *VERBS))
-        self.lifecycle.on_asked = self._load_verbs
+        self.lifecycle.on_asked = self._asked
         container.describe = self.policy.describe
 
     # Its parts, of which one that is watched has its own.
@@ -178,21 +181,27 @@ class Anchor:
                 terminal.send_master(str(self.console_socket))
         elif self.console is not None:
             self.console.close()
-        container.publish()
+        container.write_record()
         request = {"environment": container.environment, "config": self.config.raw}
         self.policy.run("create", container.table(), request, self._created)
         if lifecycle.exit_status is not None:
             return lifecycle.exit_status
-        # While the script is loaded on its thread:
-        from scrun.anchor.server import Server
-
-        self.server = Server(self.loop, container.directory, VERBS, self._serve_verb)
-        self.server.on_session = self._adopt_session
+        self.loop.call_later(OPEN_AFTER_S, self._open)
         self.loop.watch(self.channel.fileno(), self._creator_spoke)
         self.loop.watch_signals((SIGHUP, SIGINT, SIGTERM), self._interrupted)
-        while lifecycle.exit_status is None or self.server.open_replies:
+        while lifecycle.exit_status is None or (self.server and self.server.open_replies):
             self.loop.run_once()
         return lifecycle.exit_status
+
+    def _open(self) -> None:
+        """Let other verbs see the container, and be served."""
+        if self.server is not None or self.lifecycle.exit_status is not None:
+            return
+        from scrun.anchor.server import Server  # salloc is to be at work by now
+
+        self.server = Server(self.loop, self.container.directory, VERBS, self._serve_verb)
+        self.server.on_session = self._adopt_session
+        self.container.write_state()
 
     def _prepare_for_running(self) -> None:
         """Make what only a running container is asked for: its job was asked for before that."""
@@ -211,8 +220,12 @@ class Anchor:
         assert self.sessions is not None, "it answered exec"
         self.sessions.adopt(connection, launch)
 
-    def _load_verbs(self) -> None:
-        """Load what was not checked, while salloc is at work: no verb is to wait for it later."""
+    def _asked(self) -> None:
+        """Do what can be done while salloc is at work: load the verbs that were not checked.
+
+        No verb is to wait for that later.
+        """
+        self._open()
         try:
             self._prepare_for_running()
             self.policy.check(EARLY)

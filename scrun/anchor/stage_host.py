@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 
 from scrun import log
-from scrun.host.capture import capture
 from scrun.host.process import DEFAULT_PATH, GROUP, kill_group, kill_relatives
 
 TYPE_CHECKING = False
@@ -111,6 +110,8 @@ class StageHost:
         return self._run(self.backend.remote_argv(argv, nodes), options)
 
     def _run(self, argv: list[str], options: Mapping[str, object]) -> Answer:
+        from scrun.host.capture import capture  # many scripts run nothing
+
         log.debug(f"{self.container.id}: run {' '.join(argv)}")
         timeout, stdin = options.get("timeout"), options.get("stdin")
         try:

@@ -12,7 +12,6 @@ from _thread import start_new_thread
 from scrun import log
 from scrun.anchor.stage_arguments import make_context, stage_in_arguments, stage_out_arguments
 from scrun.errors import ClusterError, ScriptError, ScrunError
-from scrun.host.capture import capture
 from scrun.lua.site import SiteScript
 
 TYPE_CHECKING = False
@@ -152,6 +151,8 @@ class Staging:
         listed = self._host.backend.job_variables.get("SLURM_JOB_NODELIST", "")
         if "[" not in listed and "," not in listed:
             return [listed] if listed else []
+        from scrun.host.capture import capture  # most jobs have one node
+
         argv = ["scontrol", "show", "hostnames", listed]
         status, output, _ = capture(argv, self._host.environment())
         if status:

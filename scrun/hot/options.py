@@ -69,8 +69,33 @@ GLOBAL = (
 
 _REGEX = Option("regex", "-r --regex", FLAG, "ID is a regular expression: every match.")
 
+CONSOLE_SOCKET = Option(
+    "console_socket",
+    "--console-socket",
+    VALUE,
+    "AF_UNIX socket that receives the master of the terminal.",
+    "PATH",
+)
+PRESERVE_FDS = Option(
+    "preserve_fds", "--preserve-fds", OPTIONAL, "Hand descriptors 3 to 3+N-1 on.", "N"
+)
+BUNDLE = Option("bundle", "-b --bundle", VALUE, "Bundle directory (default: here).", "DIR")
+
 # What engines ask of every container, in these lines of every start; the others are in verbs.py.
 QUICK = {
+    "create": Verb(
+        "Allocate a job, stage the container in, and leave it ready to start.",
+        (
+            BUNDLE,
+            Option("config", "-f --config", VALUE, "Instead of BUNDLE/config.json.", "FILE"),
+            CONSOLE_SOCKET,
+            Option("pid_file", "--pid-file", VALUE, "Write the anchor's process ID here.", "PATH"),
+            PRESERVE_FDS,
+            Option("", "--no-pivot", FLAG),
+            Option("", "--no-new-keyring", FLAG),
+            Option("", "--no-subreaper", FLAG),
+        ),
+    ),
     "start": Verb("Run the created container's process in its job."),
     "state": Verb("Print the container's state as JSON."),
     "kill": Verb(

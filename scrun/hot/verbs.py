@@ -1,28 +1,18 @@
 """The grammar of all verbs: those of `QUICK`, and those that are loaded when they are called."""
 
-from scrun.hot.options import FLAG, LIST, OPTIONAL, QUICK, REST, VALUE, Option, Verb
-
-_CONSOLE_SOCKET = Option(
-    "console_socket",
-    "--console-socket",
+from scrun.hot.options import (
+    BUNDLE,
+    CONSOLE_SOCKET,
+    FLAG,
+    LIST,
+    PRESERVE_FDS,
+    QUICK,
+    REST,
     VALUE,
-    "AF_UNIX socket that receives the master of the terminal.",
-    "PATH",
+    Option,
+    Verb,
 )
-_PRESERVE_FDS = Option(
-    "preserve_fds", "--preserve-fds", OPTIONAL, "Hand descriptors 3 to 3+N-1 on.", "N"
-)
-_BUNDLE = Option("bundle", "-b --bundle", VALUE, "Bundle directory (default: here).", "DIR")
-_CREATE = (
-    _BUNDLE,
-    Option("config", "-f --config", VALUE, "Instead of BUNDLE/config.json.", "FILE"),
-    _CONSOLE_SOCKET,
-    Option("pid_file", "--pid-file", VALUE, "Write the anchor's process ID here.", "PATH"),
-    _PRESERVE_FDS,
-    Option("", "--no-pivot", FLAG),
-    Option("", "--no-new-keyring", FLAG),
-    Option("", "--no-subreaper", FLAG),
-)
+
 _CHECKPOINT = (
     *(Option("", f"--{name}-path", VALUE, metavar="DIR") for name in ("image", "work", "parent")),
     *(
@@ -39,10 +29,7 @@ _CHECKPOINT = (
 )
 
 VERBS = {
-    "create": Verb(
-        "Allocate a job, stage the container in, and leave it ready to start.",
-        _CREATE,
-    ),
+    "create": QUICK["create"],
     "start": QUICK["start"],
     "state": QUICK["state"],
     "kill": QUICK["kill"],
@@ -53,7 +40,7 @@ VERBS = {
             Option("process", "-p --process", VALUE, "File with the process, as JSON.", "FILE"),
             Option("tty", "-t --tty", FLAG, "Give it a terminal."),
             Option("detach", "-d --detach", FLAG, "Return as soon as it runs."),
-            _CONSOLE_SOCKET,
+            CONSOLE_SOCKET,
             Option("pid_file", "--pid-file", VALUE, "Write the session's process ID here.", "PATH"),
             Option("cwd", "--cwd", VALUE, "Working directory in the container.", "DIR"),
             Option("env", "-e --env", LIST, "NAME=VALUE for its environment.", "NAME=VALUE"),
@@ -61,7 +48,7 @@ VERBS = {
             Option("cap", "-c --cap", LIST, "Add a capability.", "CAP"),
             Option("no_new_privs", "--no-new-privs", FLAG, "Set no_new_privs."),
             Option("node", "--node", VALUE, "Node, or its place among the container's.", "NODE"),
-            _PRESERVE_FDS,
+            PRESERVE_FDS,
             Option("", "--apparmor", VALUE, metavar="PROFILE"),
             Option("", "--process-label", VALUE, metavar="LABEL"),
             Option("", "-g --additional-gids", VALUE, metavar="GID"),
@@ -75,7 +62,7 @@ VERBS = {
     "run": Verb(
         "Create and start a container, wait for its end, delete it.",
         (
-            *_CREATE,
+            *QUICK["create"].options,
             Option("detach", "-d --detach", FLAG, "Return as soon as it runs."),
             Option("keep", "--keep", FLAG, "Do not delete it after its end."),
         ),
@@ -92,7 +79,7 @@ VERBS = {
     "spec": Verb(
         "Write a config.json to start from.",
         (
-            _BUNDLE,
+            BUNDLE,
             Option("file", "-f --file", VALUE, "Instead of BUNDLE/config.json.", "FILE"),
             Option("rootless", "--rootless", FLAG, "For an ordinary user (default unless root)."),
         ),

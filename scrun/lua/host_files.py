@@ -5,8 +5,7 @@ from __future__ import annotations
 import posix
 
 from scrun.errors import HostError, UsageError
-from scrun.lua.command_options import read_options
-from scrun.lua.slurm_api import results_of
+from scrun.lua.slurm_api import read_options, results_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from scrun.errors import UsageError
 from scrun.log import DEBUG4, ERROR, INFO
-from scrun.lua.command_options import read_options
 from scrun.lua.runtime import Document
 
 TYPE_CHECKING = False
@@ -71,6 +70,15 @@ def install(
     with open(f"{_HERE}/constants.txt", "rb") as file:
         constants = file.read()
     return runtime.run_host_file("slurm.lua", runtime.border, table, constants)
+
+
+def read_options(given: object, function: str, *, remote: bool) -> dict[str, object]:
+    """Return a command's options, checked: see `scrun.lua.command_options.read_options`."""
+    if given is None:
+        return {}
+    from scrun.lua.command_options import read_options as read  # few commands have any
+
+    return read(given, function, remote=remote)
 
 
 def results_of(answer: Answer) -> tuple[object, ...]:
