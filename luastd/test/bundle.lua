@@ -1,6 +1,13 @@
 --- OCI bundles for specs: real directories with a config.json as rootless podman writes it.
 local host = require 'host'
-local json = require 'host.json' -- a spec may have another module of the name json
+local require = require
+
+local json
+--- The host's codec, once it is needed: a spec may have another module of the name json.
+local function get_json()
+  json = json or require 'host.json'
+  return json
+end
 
 -- As they are when the spec begins: it may replace those of the module.
 local make_dirs, write_file = host.make_dirs, host.write_file
@@ -59,7 +66,7 @@ end
 ---@param directory string
 ---@return oci.Config config decoded
 function M.read(directory)
-  return json.decode(assert(read_file(directory .. '/config.json')))
+  return get_json().decode(assert(read_file(directory .. '/config.json')))
 end
 
 --- Makes a bundle.
@@ -84,7 +91,7 @@ function M.make(top, options)
     end
   end
   local config = options.config or M.config()
-  local text = type(config) == 'string' and assert(read_file(config)) or json.encode(config)
+  local text = type(config) == 'string' and assert(read_file(config)) or get_json().encode(config)
   assert(write_file(bundle.config_file, text, 420))
   return bundle
 end

@@ -60,18 +60,29 @@ function reporter.finish(result)
   host.finish(result.outcome, message, where, trace, result.expected, result.actual)
 end
 
+-- What may do anything to the process; of LuaJIT.
+local has_foreign_code = false
+local open_ffi = package.preload.ffi
+if open_ffi then
+  function package.preload.ffi(...)
+    has_foreign_code = true
+    return open_ffi(...)
+  end
+end
+
 --- Runs a spec file.
 ---@param chunk function
 ---@param source string its path
 ---@param options scrun.test.Options
 ---@return integer tests how many it has
+---@return boolean has_foreign_code
 function M.run(chunk, source, options)
   package.path = options.path .. ';' .. package.path
   options.names = { scrun = site, arg = { [0] = source:gsub(':%d+$', '') } }
   local tests = test.run(chunk, source, options, reporter)
   io.stdout:flush()
   io.stderr:flush()
-  return tests
+  return tests, has_foreign_code
 end
 
 return M

@@ -73,6 +73,11 @@ def export_symbols(dialect: str) -> str | None:
     return None
 
 
+def has_exported() -> bool:
+    """Tell whether C modules may have been loaded into this process."""
+    return _exported is not None
+
+
 def _load_first(dialect: str) -> Any:
     problem: Exception | None = None
     for name in _FILES[dialect]:

@@ -1,8 +1,8 @@
-"""The inside of a spec's process: run the file, note what happens as it happens.
+"""The inside of a spec's process: run a file, note what happens as it happens.
 
 Events are lines of JSON: ``["b", name, source]`` a test begins, ``["f", outcome, ...]`` it has
-finished, ``["d", tests, hits]`` the file has. So a process that ends without the last one has been
-ended, and the parent sees in which test.
+finished, ``["d", tests, hits, seconds]`` the file has. So a process that ends without the last one
+has been ended, and the parent sees in which test.
 """
 
 from __future__ import annotations
@@ -28,21 +28,30 @@ MOST_TEXT = 200_000  # of one message; a spec may compare very long strings
 
 
 class Child:
-    """Runs one spec file. It is made before the fork, as far as all files are alike."""
+    """Runs one spec file. It is made before the file is known, as far as all are alike.
+
+    Attributes:
+        is_spoilt: after `run`: what it has run may have done something to the process.
+    """
 
     def __init__(self, state: State, options: Options) -> None:
         self._state = state
         self._options = options
+        self.is_spoilt = False
         self._pending: list[list[object]] = []
         self._exit: str | None = None
         self._open = False
+        self._has_timed_out = False
         self._began = 0.0
         self._stages = Stages(state)
         self._spec: Spec
         self._events: int
         listeners = state.runtime.call(state.main[b"prepare"], self._functions())
         state.host.listen(*listeners)
-        state.runtime.call(state.runtime.get("collectgarbage"))  # or each child would begin with it
+
+    def collect(self) -> None:
+        """Collect the garbage of its making: before a fork, or each process would begin with it."""
+        self._state.runtime.call(self._state.runtime.get("collectgarbage"))
 
     def run(self, spec: Spec, events: int, scratch: str) -> None:
         """Run a file to its end.
@@ -58,8 +67,10 @@ class Child:
         directories = tuple(dict.fromkeys(paths))
         self._stages.begin(directories, scratch)
         stop_counting = self._start_clock()
-        self._state.set_clock()
+        self._state.begin()
         declared: object = None
+        self.is_spoilt = True
+        began = monotonic()
         try:
             chunk = runtime.load_file(spec.path)
             settings: dict[str, object] = {
@@ -72,11 +83,12 @@ class Child:
             if options.seed is not None:
                 settings["seed"] = options.seed + spec.round - 1
             main = self._state.main[b"run"]
-            declared = runtime.call(main, chunk, f"{spec.path}:1", settings)[0]
+            declared, has_foreign_code = runtime.call(main, chunk, f"{spec.path}:1", settings)
+            self.is_spoilt = bool(has_foreign_code) or self._has_timed_out
         except ScrunError as failure:
             self._fail(failure)
         hits = stop_counting() if stop_counting else {}
-        self._send(["d", declared, hits])
+        self._send(["d", declared, hits, round(monotonic() - began, 6)])
 
     # -- the functions that luastd/test/main.lua gets -----------------------------------------
 
@@ -103,6 +115,7 @@ class Child:
         self._open = False
         message, *more = (_text(detail) for detail in (*details, *[None] * (5 - len(details))))
         if self._state.timed_out:
+            self._has_timed_out = True
             outcome = b"error"
             if message is None or self._state.complaint not in message:
                 message = self._state.complaint

@@ -17,6 +17,7 @@ from scrun.host.process import SESSION, Process, fork, kill_group, kill_relative
 from scrun.workbench.test.child import LOADING, Child
 from scrun.workbench.test.results import FileResult, TestResult
 from scrun.workbench.test.state import State
+from scrun.workbench.test.worker import Numbered, live
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,18 +26,28 @@ if TYPE_CHECKING:
 
 GRACE_S = 3.0  # after a time-out: what a process has to end its test itself, before it is killed
 LOOK_MS = 500  # between two looks at who is late
-MOST_OUTPUT = 1 << 20
+MOST_OUTPUT = 1 << 20  # of one file
+MOST_FILES = 100  # for one process
+SHARES = 4  # of what is left, that each of the processes would get
 
 
 class Running:
-    """One spec file's process, as its parent sees it.
+    """The process of some spec files, as its parent sees it.
 
     Its events go to a file in memory: the parent has nothing to do until it ends, and what it said
     before a crash is there.
+
+    Attributes:
+        results: by number in the plan, once it has ended. ``rest``: what it has not begun.
     """
 
-    def __init__(self, spec: Spec, child: Child, options: Options, scratch: str) -> None:
-        self.result = FileResult(spec)
+    def __init__(
+        self, batch: Sequence[Numbered], child: Child, options: Options, scratch: str
+    ) -> None:
+        self.results: dict[int, FileResult] = {}
+        self.rest = list(batch)
+        self._sizes: list[int] = []  # of the output, when each file began
+        self._result: FileResult | None = None
         self._started = self._heard = monotonic()
         self._timeout_s = options.timeout_s
         self._size = 0
@@ -45,7 +56,7 @@ class Running:
         self._events = os.memfd_create("events")
 
         def body() -> NoReturn:
-            _live(spec, child, options.capture, self._events, self._output, scratch)
+            live(batch, child, options, self._events, self._output, scratch)
 
         self.process = Process(fork(body))
 
@@ -67,7 +78,7 @@ class Running:
         self.close(why)
 
     def close(self, why: str | None = None) -> None:
-        """Take the process's end; one that had not finished has failed, because of ``why``."""
+        """Take the process's end; a file that had not finished has failed, because of ``why``."""
         status = self.process.reap()
         kill_group(self.process.pid)
         with open(self._events, "rb") as events:
@@ -75,15 +86,31 @@ class Running:
             for line in events:
                 if line.endswith(b"\n"):
                     self._take(*json.loads(line))
-        size = os.fstat(self._output).st_size
-        self.result.output = os.pread(self._output, MOST_OUTPUT, max(0, size - MOST_OUTPUT))
-        os.close(self._output)
-        self.result.duration_s = monotonic() - self._started
-        if self.result.declared is None:
+        if not self.results:  # it has not come to its first one
+            self._take("s", 0)
+        self._split_output()
+        assert self._result is not None
+        if self._result.declared is None:
+            self._result.duration_s = monotonic() - self._started
             kill_relatives(self.process.pid, SESSION)
-            self._blame(why or _describe(status, self.process.was_killed))
+            self._blame(self._result, why or _describe(status, self.process.was_killed))
+
+    def _split_output(self) -> None:
+        ends = [*self._sizes[1:], os.fstat(self._output).st_size]
+        for result, begin, end in zip(self.results.values(), self._sizes, ends, strict=True):
+            if end > begin:
+                first = max(begin, end - MOST_OUTPUT)
+                result.output = os.pread(self._output, end - first, first)
+        os.close(self._output)
 
     def _take(self, kind: str, *rest: Any) -> None:
+        if kind == "s":
+            number, spec = self.rest.pop(0)
+            self._result = self.results[number] = FileResult(spec)
+            self._sizes.append(rest[0])
+            return
+        result = self._result
+        assert result is not None
         if kind == "b":
             name, source = rest
             self._begun = TestResult(name, source, "error")
@@ -93,22 +120,22 @@ class Running:
             self._begun = None
             test.duration_s, test.outcome, message, where, trace, test.expected, test.actual = rest
             test.message, test.where, test.trace = message or "", where or "", trace or ""
-            self.result.tests.append(test)
+            result.tests.append(test)
         else:
-            self.result.declared, hits = int(rest[0] or 0), rest[1]
-            self.result.hits = {
+            result.declared, hits, result.duration_s = int(rest[0] or 0), rest[1], rest[2]
+            result.hits = {
                 path: {int(line): count for line, count in lines.items()}
                 for path, lines in hits.items()
             }
 
-    def _blame(self, why: str) -> None:
+    def _blame(self, result: FileResult, why: str) -> None:
         """Let the test that ran, or else the file, have failed."""
         test = self._begun
         if test is None:
-            name = "(after the last test)" if self.result.tests else LOADING
-            test = TestResult(name, f"{self.result.spec.path}:1", "error")
+            name = "(after the last test)" if result.tests else LOADING
+            test = TestResult(name, f"{result.spec.path}:1", "error")
         test.message = f"{why}; the rest of the file did not run"
-        self.result.tests.append(test)
+        result.tests.append(test)
 
 
 def run(plan: Sequence[Spec], options: Options, jobs: int) -> Iterator[FileResult]:
@@ -122,7 +149,7 @@ def run(plan: Sequence[Spec], options: Options, jobs: int) -> Iterator[FileResul
     """
     children: dict[tuple[str, str | None], Child] = {}
     waiting = list(reversed(list(enumerate(plan))))
-    running: dict[int, tuple[int, Running]] = {}  # by pidfd
+    running: dict[int, Running] = {}  # by pidfd
     done: dict[int, FileResult] = {}
     next_one = 0
     poll = select.poll()
@@ -131,32 +158,46 @@ def run(plan: Sequence[Spec], options: Options, jobs: int) -> Iterator[FileResul
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                number, spec = waiting.pop()
-                child = _child_for(spec, options, children)
-                one = Running(spec, child, options, f"{scratch}/{number}")
-                running[one.process.pidfd] = number, one
+                batch = _take_batch(waiting, jobs)
+                child = _child_for(batch[0][1], options, children)
+                one = Running(batch, child, options, scratch)
+                running[one.process.pidfd] = one
                 poll.register(one.process.pidfd, select.POLLIN)
-            _attend(poll, running, done)
+            for one in _attend(poll, running):
+                done |= one.results
+                waiting += reversed(one.rest)
             while next_one in done:
-                shutil.rmtree(f"{scratch}/{next_one}", ignore_errors=True)
+                if os.path.isdir(f"{scratch}/{next_one}"):
+                    shutil.rmtree(f"{scratch}/{next_one}", ignore_errors=True)
                 yield done.pop(next_one)
                 sys.stdout.flush()
                 next_one += 1
     finally:
-        for _, one in running.values():
+        for one in running.values():
             one.kill("interrupted")
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _attend(
-    poll: select.poll, running: dict[int, tuple[int, Running]], done: dict[int, FileResult]
-) -> None:
-    """Wait until at least one of the processes has ended."""
-    before = len(running)
-    while len(running) == before:
+def _take_batch(waiting: list[Numbered], jobs: int) -> list[Numbered]:
+    """Take the next files of one dialect and one site, as many as leave some for the others."""
+    most = min(MOST_FILES, max(1, len(waiting) // (jobs * SHARES)))
+    batch = [waiting.pop()]
+    spec = batch[0][1]
+    while waiting and len(batch) < most:
+        other = waiting[-1][1]
+        if (other.dialect, other.site) != (spec.dialect, spec.site):
+            break
+        batch.append(waiting.pop())
+    return batch
+
+
+def _attend(poll: select.poll, running: dict[int, Running]) -> list[Running]:
+    """Wait until at least one of the processes has ended; return those."""
+    over: list[Running] = []
+    while not over:
         ended = {fd for fd, _ in poll.poll(LOOK_MS)}
         now = monotonic()
-        for pidfd, (number, one) in list(running.items()):
+        for pidfd, one in list(running.items()):
             if pidfd not in ended and (ended or not one.is_late(now)):
                 continue
             del running[pidfd]
@@ -165,7 +206,8 @@ def _attend(
                 one.close()
             else:
                 one.end_late()
-            done[number] = one.result
+            over.append(one)
+    return over
 
 
 def _child_for(
@@ -175,30 +217,10 @@ def _child_for(
     child = children.get(key)
     if child is None:
         child = Child(State(spec.dialect, spec.site, options.timeout_s), options)
+        child.collect()
         children[key] = child
         gc.freeze()  # what is collected no more is copied no more by a child
     return child
-
-
-def _live(
-    spec: Spec, child: Child, capture: bool, events: int, output: int, scratch: str
-) -> NoReturn:
-    """Be the process of a spec file."""
-    os.setsid()  # so that all it starts can be found
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    if capture:
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    gc.disable()  # Python has little to do here
-    status = 1
-    try:
-        child.run(spec, events, scratch)
-        status = 0
-    except Exception as failure:
-        print(f"{spec.path}: {type(failure).__name__}: {failure}", file=sys.stderr, flush=True)
-    finally:
-        os._exit(status)
 
 
 def _describe(status: int, was_killed: bool) -> str:

@@ -11,17 +11,34 @@ from typing import TYPE_CHECKING, Any
 from scrun.lua import host_files, popen, slurm_api
 from scrun.lua.runtime import Interrupted, Runtime
 from scrun.lua.search import SearchPath
+from scrun.workbench.test.compiled import (
+    compiled_constants,
+    preload_library,
+    read_compiled,
+)
 from scrun.workbench.test.site import SpecHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 INSTRUCTIONS = 200_000  # between two looks at the clock
+FIRST = "values.lua"  # the file that each state begins with
+ONE_CHANCE = ("5.1", "5.2", "5.3")  # dialects whose math.random is C's, and so the process's
 CLEANING_S = 1.0  # for after_each, once a test is out of time
 
 
 class SpecRuntime(Runtime):
     """A state whose scripts are watched by one clock, whoever asks for a watch."""
+
+    def run_host_file(self, name: str, *args: object) -> Any:
+        """Run a Lua file of scrun.lua."""
+        if name == FIRST:
+            self.lua.execute(b"collectgarbage 'stop'")  # until the state is made: all of it stays
+        if name == "slurm.lua":
+            *others, constants = args
+            assert isinstance(constants, bytes)
+            args = (*others, compiled_constants(self, constants))
+        return self.lua.compile(read_compiled(self.dialect, name), name=b"=[host]")(*args)
 
     def watch(self, check: Callable[[], tuple[str, str] | None], *, instructions: int = 0) -> None:
         """Do nothing: a script that a spec loads is under the spec's own watch already."""
@@ -52,11 +69,19 @@ class State:
         self.install_slurm()
         host_files.install(self.runtime, self.host, self.guard, self.variables)
         popen.install(self.runtime)
+        preload_library(self.runtime)
         self.main: Any = self.runtime.require("luastd.test.main")
+        self.runtime.lua.execute(b"collectgarbage 'restart'")
 
     def install_slurm(self) -> Any:
         """Set a fresh global ``slurm``; return the function that prepares a job_env."""
         return slurm_api.install(self.runtime, self.host, self.guard)
+
+    def begin(self) -> None:
+        """Let the time for a file begin, with chance as it is in a new process."""
+        if self.runtime.dialect in ONE_CHANCE:
+            self.runtime.lua.execute(b"math.randomseed(1)")
+        self.set_clock()
 
     def set_clock(self) -> None:
         """Let the time for a test begin."""

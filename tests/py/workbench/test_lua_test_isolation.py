@@ -1,0 +1,114 @@
+"""``scrun lua test``: files share processes, and none finds anything of another's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.py.workbench.spec_run import Project
+
+PROBE = """
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read '*a'
+  file:close()
+  return text
+end
+print('pid ' .. read('/proc/self/stat'):match '^%d+' .. ' end')
+it('begins as the first', function()
+  local status = read '/proc/self/status'
+  local found = {
+    read 'marker',
+    tostring(os.getenv 'SPOILT'),
+    status:match 'Umask:%s*(%d+)',
+    status:match 'SigIgn:%s*(%x+)',
+    status:match 'SigBlk:%s*(%x+)',
+    read('/proc/self/task/' .. status:match 'Pid:%s*(%d+)' .. '/children'),
+    os.setlocale(nil),
+    tostring(rawget(_G, 'spoilt')) .. tostring(string.spoilt) .. tostring(package.loaded.spoilt),
+    tostring(getmetatable('').spoilt) .. tostring(debug.gethook() == nil),
+    tostring(io.output() == io.stdout) .. tostring(math.max(1, 2)),
+    math.random ~= nil and _VERSION < 'Lua 5.4' and tostring(math.random()) or '',
+    io.open '/proc/self/fd/7' and 'open' or 'closed',
+  }
+  print('found ' .. table.concat(found, '|') .. ' end')
+end)
+"""
+LUA = """
+it('spoils its state', function()
+  spoilt, string.spoilt, package.loaded.spoilt, getmetatable('').spoilt = 1, 1, 1, 1
+  rawset(_G, 'spoilt', 1)
+  math.max, print, type = nil, nil, nil
+  debug.sethook(function() end, 'l')
+  io.output(io.stderr)
+  math.randomseed(7)
+end)
+"""
+FOREIGN = "local c = require 'ffi' c.cdef '{}' c.C.{}"
+PROCESS = {  # what may be done to the process
+    "directory": FOREIGN.format("int chdir(const char *);", "chdir '/'"),
+    "variable": FOREIGN.format(
+        "int setenv(const char *, const char *, int);", "setenv('SPOILT', '1', 1)"
+    ),
+    "umask": FOREIGN.format("int umask(int);", "umask(63)"),
+    "signal": FOREIGN.format(
+        "typedef void (*F)(int); F signal(int, F);", "signal(10, c.cast('F', 1))"
+    ),
+    "library": "if pcall(require, 'lfs') then require('lfs').chdir '/' end",
+    "background": "os.execute('sleep 300 >/dev/null 2>&1 &')",
+    "pipe": "spoilt = io.popen('cat >/dev/null', 'w')",
+    "file": "for _ = 1, 9 do io.open('marker') end",
+    "locale": "os.setlocale('C.UTF-8')",
+    "ended": "os.execute('kill -9 $PPID')",
+    "error": "error('at the top')",
+}
+
+
+def found(text: str, word: str) -> list[str]:
+    """Return what the probes have printed after a word."""
+    return [line.split(" ", 1)[1] for line in text.splitlines() if line.strip().startswith(word)]
+
+
+@pytest.mark.parametrize("dialect", ["5.1", "5.4", "luajit"])
+def test_a_fresh_state_in_a_shared_process(tmp_path: Path, dialect: str) -> None:
+    """Whatever Lua can do to its state is not seen by the next file, in the same process."""
+    project = Project(tmp_path)
+    project.write("marker", "here")
+    for number in range(24):
+        project.write(f"{number:02}_spec.lua", PROBE + LUA)
+    ended = project.run("-j", "1", "-v", "--lua", dialect)
+    assert ended.status == 0, ended.out
+    assert len(set(found(ended.out, "found"))) == 1, ended.out
+    assert len(found(ended.out, "found")) == 24
+    assert len(set(found(ended.out, "pid"))) < 24
+
+
+@pytest.mark.parametrize("what", PROCESS)
+def test_a_spoilt_process_is_left(tmp_path: Path, what: str) -> None:
+    """What a file does to its process ends with that: the next one has another."""
+    project = Project(tmp_path)
+    project.write("marker", "here")
+    for number in range(16):
+        text = PROBE if number != 4 else f"{PROBE}\nit('spoils', function() {PROCESS[what]} end)"
+        text = f"{PROBE}\n{PROCESS[what]}" if number == 4 and what == "error" else text
+        project.write(f"{number:02}_spec.lua", text)
+    dialect = "luajit" if "ffi" in PROCESS[what] else "5.4"
+    ended = project.run("-j", "1", "-v", "--lua", dialect)
+    assert ended.status == int(what in ("ended", "error")), ended.out
+    assert len(set(found(ended.out, "found"))) == 1, ended.out
+    names = [name for name, _, _ in ended.cases]
+    assert names.count("begins as the first") >= 15
+    pids = found(ended.out, "pid")
+    assert len(pids) == 16 and pids[3] == pids[0] != pids[5]
+    assert ended.outcomes["begins as the first"] == "pass"
+
+
+def test_output_goes_to_its_file(tmp_path: Path) -> None:
+    """Without a line break at the end too, and by programs as well."""
+    project = Project(tmp_path)
+    for number in range(12):
+        project.write(f"{number:02}_spec.lua", f"io.write('mine {number}')\nerror 'x'\n")
+    out = project.run("-j", "1", "--output", "junit").out
+    for number, part in enumerate(out.split("<testsuite ")[1:]):
+        assert part.count("mine ") == 1 and f"mine {number}" in part
