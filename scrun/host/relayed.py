@@ -115,6 +115,9 @@ class Between:
 
     def run(self, process: Process) -> int:
         """Carry until the program has ended and all is out; returns its status."""
+        from scrun.host.relay import Relay  # while the program starts; our parent has no use for it
+
+        self._make_relay = Relay
         self._console.watch(self._loop, self._begin)
         self._loop.when_ended(process, lambda status: self._ended(status, process.was_killed))
         while not self._is_over:
@@ -127,12 +130,10 @@ class Between:
         return self._status
 
     def _begin(self, master: int) -> None:
-        from scrun.host.relay import Relay  # our parent has no use for it
-
         if self._is_hung_up:
             os.close(master)
             return
-        self._relay = Relay(self._loop, master)
+        self._relay = self._make_relay(self._loop, master)
         self._relay.begin()
 
     def _ended(self, status: int, was_killed: bool) -> None:
