@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 BACKENDS = ("auto", "slurm", "local")
 PYSLURM = ("auto", "off")
+CONTROL_STEP = ("needed", "start")
 
 
 class Settings:
@@ -26,6 +27,7 @@ class Settings:
         self.table = dict(table)
         self.backend = self._choice("backend", BACKENDS)
         self.pyslurm = self._choice("pyslurm", PYSLURM)
+        self._choice("control_step", CONTROL_STEP)  # which is policy's
         self.dialect = self._text("dialect") or "5.4"
         self.stage = self._text("stage") or "shared"
         self.local_runtime = self._text("local_runtime")

@@ -116,6 +116,10 @@ function host.start_step(argv) end
 ---@return string? code
 function host.signal(name) end
 
+--- Begins the control step, which `signal` and the like need, and does not wait for it.
+---@return true ok
+function host.begin_control() end
+
 --- Calls a function of the control shell on the container's node, see
 --- scrun/cluster/node_script.py; it is also given where exec'd processes are noted there.
 ---@param name string

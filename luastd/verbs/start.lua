@@ -77,6 +77,12 @@ function M.leave_namespaces(container)
   end)
 end
 
+--- Override point: whether the control step begins now, and not with the first signal.
+---@return boolean
+function M.wants_control()
+  return settings.control_step == 'start'
+end
+
 --- Runs the verb.
 ---@param container scrun.Container
 ---@return true? ok
@@ -97,7 +103,11 @@ function M.run(container)
   if step.wants_bytes(container, host.job_variables(), settings) then
     output = host.open_output() -- nil: lines are better than nothing
   end
-  return host.start_step(M.argv(container, output ~= '' and output or nil))
+  local ok, errmsg, code = host.start_step(M.argv(container, output ~= '' and output or nil))
+  if ok and M.wants_control() then
+    host.begin_control()
+  end
+  return ok, errmsg, code
 end
 
 return M

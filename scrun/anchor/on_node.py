@@ -39,6 +39,7 @@ class OnNode:
     def primitives(self) -> dict[str, Callable[..., None]]:
         """Return the functions of ``require 'host'`` in a verb (luastd/meta/container.lua)."""
         return {
+            "begin_control": self._begin_control,
             "on_node": self.call,
             "signal_all": self._signal_all,
             "set_status": self._set_status,
@@ -49,6 +50,11 @@ class OnNode:
     def call(self, resume: Resume, function: str, *words: str) -> None:
         """Call a function of `scrun.cluster.node_script` on the container's node."""
         self._call(resume, PATIENCE_S, function, *words)
+
+    def _begin_control(self, resume: Resume) -> None:
+        # Not before the verb is answered: it is to cost its caller nothing.
+        self._loop.call_later(0, lambda: self._backend.ask(":", lambda *_: None))
+        resume(True)
 
     def _signal_all(self, resume: Resume, name: str) -> None:
         def told(status: int | None, output: str, code: str = "") -> None:

@@ -1,6 +1,7 @@
 """A control step: a shell beside a container on each of its nodes, for what a node must do itself.
 
-It is started when first needed, 50 ms; whatever follows takes as long as the command itself.
+It is started when first needed, 50 ms, or with the container where the site has it so; whatever
+follows takes as long as the command itself.
 Source: srun(1), ``--overlap``; oci.conf(5), RunTimeKill, RunTimeQuery.
 """
 
@@ -48,19 +49,22 @@ deliver() {
     sleep 0.05
   done
 }
-began() {
+look_at() {
+  since=
   read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
   set -- ${stat##*) }
-  echo "${20}"
+  since=${20}
 }
 learn() {
   pid=$(state | sed -n '/"pid" *: *[0-9]/{s/.*"pid" *: *\([0-9][0-9]*\).*/\1/p;q;}')
-  start=$(began "$pid") || pid=
+  look_at "$pid" || pid=
+  start=$since
 }
+is_there() { look_at "$pid" && [ "$since" = "$start" ]; }
 send() {
   case $tasks in *' '*) deliver "$1"; return ;; esac
   [ "$pid" ] || { deliver "$1"; return; }
-  [ "$(began "$pid")" = "$start" ] || return 3
+  is_there || return 3
   kill -"$1" "$pid" || deliver "$1"
 }
 fit() {
@@ -187,9 +191,9 @@ class ControlStep:
 
         def learn(status: int) -> None:
             answer(status)
-            if status == 0 and self._feed >= 0:
-                self._has_learnt = True
+            if status == 0 and self._feed >= 0 and not self._has_learnt:
                 self._run("learn", lambda _: None)
+                self._has_learnt = True
 
         self._run(f"{definitions}; deliver {number}", learn)
 
@@ -214,10 +218,14 @@ class ControlStep:
         # The definitions apart: what they define outlives the command.
         if definitions:
             self._run(definitions, lambda _: None)
-        self._run("await", lambda _: None)
+        self._run("await", self._note_learning)
         if node is not None:
             command = f"case $SLURMD_NODENAME in {quote_word(node)}) {command};; esac"
         self._send(f"+{command}", answer)
+
+    def _note_learning(self, status: int) -> None:
+        if status == 0:
+            self._has_learnt = True  # so the first signal costs no more than others
 
     def _teach(self) -> None:
         from scrun.cluster.node_script import NODE_FUNCTIONS  # signals need none of them

@@ -34,8 +34,9 @@ await() {
     i=$((i + 1))
     [ "$pid" ] || sleep 0.05
   done
+  [ "$pid" ]
 }
-own() { [ "$pid" ] && [ "$(began "$pid")" = "$start" ]; }
+own() { [ "$pid" ] && is_there; }
 find_roots() {
   case $tasks in
     *' '*) roots=$(state | sed -n 's/.*"pid" *: *\([1-9][0-9]*\).*/\1/p') ;;
