@@ -96,6 +96,11 @@ function host.exec(request) end
 ---@return integer columns
 function host.console_size() end
 
+--- Has a stdout that comes byte by byte be prepared as soon as the container is created; what then
+--- is not ready, `open_output` waits for.
+---@return true ok
+function host.begin_output() end
+
 --- Prepares a stdout that comes byte by byte.
 ---@return string? path for srun's `--output`; empty: it comes so by itself; nil: it cannot be
 ---@return string? errmsg

@@ -6,6 +6,7 @@ local host = require 'host'
 local job_request = require 'scrun.job.request'
 local pod = require 'scrun.job.pod'
 local settings = require 'scrun.settings'
+local step = require 'scrun.job.step'
 
 --- Override point: what to ask Slurm for.
 ---@param container scrun.Container
@@ -70,6 +71,21 @@ function M.show_root(container)
   end
 end
 
+--- Override point: has the step that is to carry stdout, if there is to be one, begin when the
+--- container is created: `start` need not wait for all of it.
+---@param container scrun.Container
+---@param request scrun.job.Request
+function M.begin_output(container, request)
+  local wanted = {
+    terminal = container.terminal,
+    interactive = container.interactive,
+    request = request,
+  }
+  if step.wants_bytes(wanted, host.job_variables(), settings) then
+    host.begin_output()
+  end
+end
+
 --- Runs the verb. What can be known to be wrong is found before a job is asked for.
 ---@param container scrun.Container
 ---@param caller { environment: table<string, string>, config: oci.Config }
@@ -99,6 +115,7 @@ function M.run(container, caller)
   if not ok then
     return nil, errmsg, code
   end
+  M.begin_output(container, request)
   ok, errmsg, code = M.stage_in(container)
   if ok then
     M.show_root(container)

@@ -71,6 +71,7 @@ class Lifecycle:
         self.on_ended: Callable[[], None] = lambda: None
         self._step: Process | None = None
         self._stderr = -1  # the container's, while its step lives
+        self._begins_output = False
         self.terminal: Terminal | None = None
         self._status: int | None = None  # of the step that is over
         self._ending = False
@@ -93,6 +94,7 @@ class Lifecycle:
             "config": lambda resume: resume(self.config.raw),
             "job_variables": self._job_variables,
             "console_size": self._console_size,
+            "begin_output": self._begin_output,
             "open_output": self._open_output,
             "start_step": self._start_step,
             "signal": self._signal,
@@ -110,6 +112,8 @@ class Lifecycle:
             self.container.become(CREATED)
             done(True, "", "")
             self._watch_bundle()
+            if self._begins_output:
+                self.backend.open_output(lambda *_: None)  # the start asks again, and hears
             if self.terminal is not None:  # stdio is the engine's, which waits for its end
                 let_go_of_stdio()
         else:
@@ -243,6 +247,10 @@ class Lifecycle:
     def _console_size(self, resume: Resume) -> None:
         resume(*(self.terminal.size() if self.terminal is not None else (0, 0)))
 
+    def _begin_output(self, resume: Resume) -> None:
+        self._begins_output = True
+        resume(True)
+
     def _open_output(self, resume: Resume) -> None:
         def opened(error: ScrunError | None, path: str) -> None:
             if error is None:
@@ -323,18 +331,22 @@ class Lifecycle:
         assert self._step is not None
         self.on_ended()
         self.backend.ended()
+
+        def drain() -> None:
+            self.backend.drain(lambda lost: self._step_over(status, lost))
+
         if self._step.was_killed:  # the container may live on: nobody has told of its end
             log.error(f"{self.container.id}: what ran the container was killed")
-            self.backend.settle(lambda: self.backend.drain(lambda: self._step_over(status)))
+            self.backend.settle(drain)
         else:
-            self.backend.drain(lambda: self._step_over(status))
+            drain()
 
-    def _step_over(self, status: int) -> None:
+    def _step_over(self, status: int, lost: ScrunError | None) -> None:
         log.info(f"{self.container.id}: ended with status {status}")
         for line in self.backend.step_messages() if status else ():
             log.error(f"{self.container.id}: {line}")
             write_line(self._stderr, line)
-        self._status = status
+        status = self._status = status or int(lost is not None)
         if os.path.exists(f"{self.container.directory}/members"):
             from scrun.anchor.neighbours import when_alone  # for the first of a pod
 

@@ -69,7 +69,7 @@ if TYPE_CHECKING:
         def open_output(self, opened: Opened) -> None:
             """Prepare a stdout that comes byte by byte; ``opened`` gets srun's ``--output``.
 
-            Empty: without more ado it comes so.
+            Empty: without more ado it comes so. Asked again before the start, it is the same one.
             """
 
         def signal(self, number: int, done: Done) -> None:
@@ -119,8 +119,8 @@ if TYPE_CHECKING:
         def ended(self) -> None:
             """Hear that the step has ended: what is still to be delivered is void."""
 
-        def drain(self, done: Callable[[], None]) -> None:
-            """Call ``done`` when what the step wrote to stdout has gone out."""
+        def drain(self, done: Done) -> None:
+            """Call ``done`` when what the step wrote to stdout has gone out, or why it is lost."""
 
         def settle(self, done: Callable[[], None]) -> None:
             """End the container's process after its step was torn away from us; ``done`` then."""

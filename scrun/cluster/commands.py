@@ -115,6 +115,8 @@ class CommandsBackend:
 
     def finish(self, status: int, done: Callable[[], None]) -> None:
         """See `Backend.finish`; an adopted job goes on, that of a pod until its last leaves it."""
+        if self._output is not None:
+            self._output.close(lambda _: None)  # of a container that was never started
         if self._pod is not None:
 
             def over() -> None:
@@ -263,16 +265,22 @@ class CommandsBackend:
         if not can_reopen(2):  # srun would send stderr along with what goes to the path
             opened(ClusterError("stderr cannot be told from it here", code="NO_OUTPUT"), "")
             return
-        if self._output is not None:  # of a start that failed
-            self._output.kill()
-        environment = self._commands_environment()
-        self._output = OutputStep(self._loop, self._srun(), self.job_id, environment)
+        if self._output is None or not self._output.is_new:
+            if self._output is not None:  # of a start that failed
+                self._output.kill()
+            self._output = OutputStep(
+                self._loop,
+                self._srun(),
+                self.job_id,
+                self._commands_environment(),
+                self._container_id,
+            )
         self._output.open(opened)
 
-    def drain(self, done: Callable[[], None]) -> None:
+    def drain(self, done: Done) -> None:
         """See `Backend.drain`."""
         if self._output is None:
-            done()
+            done(None)
         else:
             self._output.close(done)
 

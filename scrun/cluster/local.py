@@ -172,9 +172,9 @@ class LocalBackend:
         """See `Backend.open_output`: the caller's own comes so."""
         opened(None, "")
 
-    def drain(self, done: Callable[[], None]) -> None:
+    def drain(self, done: Done) -> None:
         """See `Backend.drain`: nothing is on its way."""
-        done()
+        done(None)
 
     def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
         """See `Backend.ask`: in a shell beside us."""

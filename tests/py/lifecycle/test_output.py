@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -17,9 +18,11 @@ TIMEOUT_S = 20
 
 
 class Interactive:
-    """A running container whose stdin, stdout and stderr are pipes of ours."""
+    """A container, running if not said otherwise, whose stdin, stdout and stderr are our pipes."""
 
-    def __init__(self, runtime: Runtime, script: str, **variables: str) -> None:
+    def __init__(
+        self, runtime: Runtime, script: str, *, starts: bool = True, **variables: str
+    ) -> None:
         self.runtime = runtime
         self.bundle: Bundle = runtime.make_bundle(script)
         argv = runtime.argv("create", "--bundle", self.bundle.path, "web")
@@ -35,8 +38,9 @@ class Interactive:
         assert create.wait(60) == 0
         for fd in theirs:
             os.close(fd)
-        done = runtime("start", "web")
-        assert (done.returncode, done.stderr) == (0, "")
+        if starts:
+            done = runtime("start", "web")
+            assert (done.returncode, done.stderr) == (0, "")
         self.stdin = os.fdopen(ours_in, "wb", buffering=0)
         self.stdout = os.fdopen(ours_out, "rb", buffering=0)
         self.stderr = os.fdopen(ours_err, "rb", buffering=0)
@@ -131,9 +135,37 @@ def test_lines_when_a_site_wants_them(slurm: ClusterRuntime) -> None:
     web = Interactive(slurm, "printf 'name? '; echo read >&2; read -r name")
     read_text(web.stderr, b"read\n")
     assert select.select([web.stdout], [], [], 0.5)[0] == []
-    steps = slurm.cluster.run(["squeue", "-h", "-s", "-o", "%j"]).stdout.decode()
-    assert "scrun-output" not in steps
+    assert "scrun-output" not in steps(slurm)
     assert web.finish() == (b"name? ", b"")
+
+
+def test_what_carries_stdout_is_killed(slurm: ClusterRuntime) -> None:
+    """stderr says so at once, the container goes on, and no success is its status."""
+    web = Interactive(slurm, "trap '' PIPE; printf up; read -r go; printf more 2>/dev/null; exit 0")
+    read_text(web.stdout, b"up")
+    (job,) = slurm.jobs()
+    carriers = slurm.cluster.processes("^srun .*--job-name scrun-output")
+    os.kill(min(p.host_pid for p in carriers), signal.SIGKILL)  # its child ends the step
+    told = b"what carried it was killed: what was on its way is lost, and what follows"
+    read_text(web.stderr, b"scrun: stdout: " + told + b"\n")
+    slurm.wait_until(lambda: "scrun-output" not in steps(slurm), "its step has ended")
+    web.stdin.write(b"go\n")
+    assert web.finish() == (b"", b"")
+    assert slurm.cluster.completed_job(job.job_id)["ExitCode"] == "1:0"
+
+
+def test_what_carries_stdout_begins_with_the_creation(slurm: ClusterRuntime) -> None:
+    """So `start` need not wait for it; it ends with a container that is never started."""
+    web = Interactive(slurm, "true", starts=False)
+    slurm.wait_until(lambda: "scrun-output" in steps(slurm), "its step has begun")
+    assert slurm("kill", "web", "KILL").returncode == 0
+    assert web.finish() == (b"", b"")
+
+
+def steps(slurm: ClusterRuntime) -> str:
+    """Return the names of the steps that run."""
+    listed = slurm.cluster.run(["squeue", "-h", "-s", "-o", "%j"], check=True)
+    return listed.stdout.decode()
 
 
 class Executed:
