@@ -133,10 +133,7 @@ class Attendant:
                 cancel()
             interrupt()
             if now - asked > GRACE_S:
-                raise Stuck(
-                    f"{self.reason.message}; it is in a C function that cannot be interrupted",
-                    code=self.reason.code,
-                )
+                raise Stuck(self.reason.message, code=self.reason.code)
 
     def _tick(self) -> None:
         timer = self.loop.call_later(TICK_S, lambda: None)

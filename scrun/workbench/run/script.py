@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from scrun.errors import ScriptError
 from scrun.lua.search import SearchPath
-from scrun.lua.site import SiteScript
+from scrun.lua.site import _TOLD, SiteScript
 from scrun.workbench.run.events import Call, Ended, Printed, decode
 from scrun.workbench.run.files import Files
 from scrun.workbench.run.hosts import WatchedHost
@@ -65,6 +65,11 @@ class WatchedScript(SiteScript):
             chunk = self._runtime.lua.compile(file.read(), name=b"=[host]")
         self._settle, self._in_thread = chunk(self._runtime.border, hooks, files is not None)
 
+    @property
+    def heard_cancel(self) -> bool:
+        """Whether the error that ends it was raised in it."""
+        return self._cancel == _TOLD
+
     def attend(
         self,
         function: str,
@@ -104,9 +109,7 @@ class WatchedScript(SiteScript):
 
     def _call(self, function: Any, *args: object) -> tuple[Any, ...]:
         self._traceback = None
-        if self._runtime.dialect == "luajit":
-            function = self._in_thread(function)
-        return super()._call(function, *args)
+        return super()._call(self._in_thread(function), *args)
 
     def _judge_script(
         self, name: Literal["stage_in", "stage_out"], results: tuple[Any, ...]

@@ -101,7 +101,10 @@ class Stages:
                 timeout_s=timeout_s,
             )
         except Stuck as err:
-            raise Stuck(f"{self.name}: {function}: {err.message}", code=err.code) from err
+            why = "it is in a C function that cannot be interrupted"
+            if self.script.heard_cancel:
+                why = "it catches the error that is to end it"
+            raise Stuck(f"{self.name}: {function}: {err.message}; {why}", code=err.code) from err
 
     def run(self, function: str) -> ScrunError | None:
         """Run a function on this thread; return its error."""

@@ -71,8 +71,20 @@ local function settle()
   return text, first
 end
 
---- Calls in a thread: luajit has no room to look at a stack that has overflown, but at a thread's.
-local function settle_thread(done, ...)
+--- Where a thread stands, as an error says it.
+local function stand_of(thread)
+  for level = 0, 50 do
+    local info = debug.getinfo(thread, level, 'Sl')
+    if not info then
+      return ''
+    elseif info.currentline > 0 and info.source:sub(1, 1) == '@' then
+      return ('%s:%d: '):format(info.source:sub(2), info.currentline)
+    end
+  end
+  return ''
+end
+
+local function settle_thread(find, done, ...)
   if done then
     return ...
   elseif done == nil then
@@ -80,12 +92,23 @@ local function settle_thread(done, ...)
     hooks.trace(trace)
     error(message, 0)
   end
-  error('attempt to yield from outside a coroutine', 0)
+  error(stand_of(find()) .. 'attempt to yield from outside a coroutine', 0)
 end
 
+--- Calls in a thread: without memory, and in luajit after an overflow, there is no room to look at
+--- the stack, but at a thread's.
 local function in_thread(f)
   return function(...)
-    return settle_thread(border.task(f)(...))
+    local thread
+    return settle_thread(
+      function()
+        return thread
+      end,
+      border.task(function(...)
+        thread = coroutine.running()
+        return f(...)
+      end)(...)
+    )
   end
 end
 
