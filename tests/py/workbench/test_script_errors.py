@@ -198,7 +198,8 @@ def test_too_much_memory(runner: Runner, dialect: str, body: str) -> None:
     done = runner("stage_in", "--lua", dialect, "--memory", "16M")
     line = only_line(done.err)
     assert done.status == 1
-    assert line.startswith(f"scrun: {script}:2: not enough memory")
+    where = "" if dialect == "luajit" else ":2"  # it has nothing left to tell it by
+    assert line.startswith(f"scrun: {script}{where}: not enough memory")
     assert "--memory" in line and "lua_memory_bytes" not in line
 
 
