@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -168,7 +169,8 @@ def test_the_runtimes_process_is_killed(runtime: Runtime) -> None:
     victims = processes(runtime, pattern)
     assert victims
     for pid in victims:
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # srun's child goes with srun
+            os.kill(pid, signal.SIGKILL)
     runtime.wait_status("web", "stopped")
     runtime.wait_until(lambda: not processes(runtime, f"sleep {number}$"), "its process is gone")
     assert runtime("delete", "web").returncode == 0
