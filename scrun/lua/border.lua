@@ -283,6 +283,9 @@ local function load_source(source, path)
   if not chunk then
     local _, broken = load_text('=', '@' .. path) -- the parser of 5.1 cuts at 80 bytes
     full_names[broken:match '^(.*):1: '] = path
+    if type(message) == 'table' then -- our handler's: what is nested too deeply overflows C's stack
+      message = ('%s:1: %s'):format(path, message.text)
+    end
     return nil, with_full_names(message)
   end
   return chunk

@@ -37,7 +37,7 @@ def find_files(paths: Iterable[str]) -> Iterator[tuple[str, bool]]:
                 directories[:] = sorted(set(directories) - SKIPPED_DIRS)
                 for name in sorted(names):
                     if name.endswith(".lua"):
-                        yield os.path.join(directory, name), False
+                        yield os.path.normpath(os.path.join(directory, name)), False
         else:
             raise UsageError(f"lua check: {path}: no such file or directory", code="ENOENT")
 
