@@ -224,7 +224,7 @@ def test_globals_of_the_site(capfd: pytest.CaptureFixture[str], script: Path) ->
 
 
 def test_a_file_of_500_lines_takes_less_than_half_a_second(tmp_path: Path) -> None:
-    """The whole program, start and all; measured 0.2 s. Of a processor, since others want it too."""
+    """The whole program, start and all; measured 0.2 s, of a processor that others want too."""
     text = "\n".join(MANUAL.read_text().splitlines()[:-1])
     path = tmp_path / "scrun.lua"
     path.write_text("\n".join(f"do {text}\nend" for _ in range(3)))
