@@ -11,8 +11,10 @@ local M = {}
 
 ---@class scrun.test.Frame
 ---@field saved table<any, { value: any }> what a global was before it was set here
+---@field names table<any, { value: any }> what a name of the library was, such as `assert`
 ---@field shot? scrun.test.Shot of `insulate`
 
+local base = {} ---@type table<any, any> names of the library
 local frames = {} ---@type scrun.test.Frame[]
 local owner ---@type scrun.test.Frame? to whom a global that is set now belongs
 
@@ -56,7 +58,7 @@ end
 ---@param insulate boolean put back all globals and modules when it ends
 ---@return scrun.test.Frame
 function M.push(insulate)
-  local frame = { saved = {}, shot = insulate and M.take() or nil }
+  local frame = { saved = {}, names = {}, shot = insulate and M.take() or nil }
   frames[#frames + 1] = frame
   owner = frame
   return frame
@@ -70,6 +72,9 @@ function M.pop()
   end
   for key, before in next, frame.saved do
     rawset(_G, key, before.value)
+  end
+  for key, before in next, frame.names do
+    base[key] = before.value
   end
   owner = frames[#frames]
 end
@@ -85,7 +90,10 @@ function M.expose()
   for key, before in next, frame.saved do
     keeper.saved[key] = keeper.saved[key] or before
   end
-  frame.saved = {}
+  for key, before in next, frame.names do
+    keeper.names[key] = keeper.names[key] or before
+  end
+  frame.saved, frame.names = {}, {}
 end
 
 --- Calls with globals belonging to `frame`.
@@ -104,14 +112,18 @@ end
 ---@param names table<string, any> what it has besides the state's globals
 ---@return table
 function M.environment(names)
-  local base = setmetatable({}, { __index = _G })
+  local known = {}
+  base = setmetatable({}, { __index = _G })
   for name, value in pairs(names) do
-    base[name] = value
+    base[name], known[name] = value, true
   end
   return setmetatable({}, {
     __index = base,
     __newindex = function(_, key, value)
-      if rawget(base, key) ~= nil then
+      if known[key] then
+        if owner and not owner.names[key] then
+          owner.names[key] = { value = base[key] }
+        end
         base[key] = value
         return
       end

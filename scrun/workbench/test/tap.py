@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from scrun.workbench.test.results import FileResult, TestResult
+MOST_TEXT = 10_000  # of one message: Perl's parser takes no text of more than 32,766
 
 
 class Tap:
@@ -41,15 +42,20 @@ class Tap:
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("#", "\\#").replace("\n", " ")
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return plain.replace("\\", "\\\\").replace("#", "\\#")
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text[:MOST_TEXT], ensure_ascii=False)
 
 
 def _details(test: TestResult) -> Iterator[str]:
     yield "  ---"
-    yield f"  message: {json.dumps(test.message, ensure_ascii=False)}"
+    yield f"  message: {_quote(test.message)}"
     yield f"  severity: {test.outcome}"
-    yield f"  at: {json.dumps(test.where or test.source, ensure_ascii=False)}"
+    yield f"  at: {_quote(test.where or test.source)}"
     for key, value in (("expected", test.expected), ("actual", test.actual)):
         if value is not None:
-            yield f"  {key}: {json.dumps(value, ensure_ascii=False)}"
+            yield f"  {key}: {_quote(value)}"
     yield "  ..."

@@ -47,6 +47,14 @@ def test_tap(project: Project) -> None:
     assert lines[-1] == "1..4"
 
 
+def test_tap_of_what_is_long_or_cannot_be_printed(project: Project) -> None:
+    """Perl's parser takes no quoted text of more than 32,766 characters."""
+    project.write("a_spec.lua", "it('x\\27[31m\\ny', function() error(('x'):rep(1e5)) end)")
+    lines = project.run("--output", "tap").out.splitlines()
+    assert lines[1] == "not ok 1 - a_spec.lua: x [31m y [5.4]"
+    assert all(len(line) < 32766 for line in lines)
+
+
 def test_tap_has_nothing_that_specs_print(project: Project) -> None:
     project.write("a_spec.lua", "print 'ok 7 - lie'\nit('x', function() print 'not ok 8' end)")
     assert project.run("-o", "tap").out == "TAP version 13\nok 1 - a_spec.lua: x [5.4]\n1..1\n"
