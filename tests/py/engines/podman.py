@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from tests.py.cluster.base import Cluster
 from tests.py.cluster.sandbox import Process
-from tests.py.engines.engine import IMAGE, STUBBORN, TRAPS, Engine, job_name, only_line
-
-__all__ = ("IMAGE", "STUBBORN", "TRAPS", "Podman", "job_name", "only_line")
+from tests.py.engines.engine import Engine
 
 
 class Podman(Engine):

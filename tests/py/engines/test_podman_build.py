@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.py.engines.podman import IMAGE, Podman
+from tests.py.engines.engine import IMAGE
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

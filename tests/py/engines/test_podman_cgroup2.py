@@ -15,7 +15,8 @@ import pytest
 from tests.py.cluster.base import Cluster
 from tests.py.cluster.sandboxed import SandboxCluster
 from tests.py.engines.conftest import MANUAL_EXAMPLE
-from tests.py.engines.podman import IMAGE, Podman
+from tests.py.engines.engine import IMAGE
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.py.engines.podman import IMAGE, TRAPS, Podman, only_line
+from tests.py.engines.engine import IMAGE, TRAPS, only_line
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

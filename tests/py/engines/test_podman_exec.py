@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.py.engines.podman import IMAGE, Podman
+from tests.py.engines.engine import IMAGE
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

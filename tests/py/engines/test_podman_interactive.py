@@ -11,7 +11,8 @@ from typing import IO
 
 import pytest
 
-from tests.py.engines.podman import IMAGE, Podman
+from tests.py.engines.engine import IMAGE
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

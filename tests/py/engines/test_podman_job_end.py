@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.py.engines.podman import IMAGE, STUBBORN, TRAPS, Podman
+from tests.py.engines.engine import IMAGE, STUBBORN, TRAPS
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

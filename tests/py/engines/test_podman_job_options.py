@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.py.engines.podman import IMAGE, STUBBORN, Podman, only_line
+from tests.py.engines.engine import IMAGE, STUBBORN, only_line
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

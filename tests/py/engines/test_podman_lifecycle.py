@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from tests.py.engines.podman import IMAGE, STUBBORN, TRAPS, Podman, only_line
+from tests.py.engines.engine import IMAGE, STUBBORN, TRAPS, only_line
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

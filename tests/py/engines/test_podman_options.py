@@ -6,7 +6,8 @@ import pytest
 
 from tests.py.cluster.base import Cluster
 from tests.py.engines.conftest import leaving_nothing
-from tests.py.engines.podman import IMAGE, Podman
+from tests.py.engines.engine import IMAGE
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.py.engines.podman import IMAGE, Podman, job_name
+from tests.py.engines.engine import IMAGE, job_name
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

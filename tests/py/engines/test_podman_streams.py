@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from tests.py.engines.podman import IMAGE, Podman
+from tests.py.engines.engine import IMAGE
+from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
 

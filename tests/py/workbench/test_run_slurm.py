@@ -13,7 +13,8 @@ import pytest
 from tests.py.cluster.base import Cluster
 from tests.py.cluster.bundle import write_bundle
 from tests.py.engines.conftest import MANUAL_EXAMPLE
-from tests.py.engines.podman import IMAGE, Podman, only_line
+from tests.py.engines.engine import IMAGE, only_line
+from tests.py.engines.podman import Podman
 from tests.py.workbench.remote_run import Remote, serve_remote
 from tests.py.workbench.run_script import PARAMETERS, Done, Runner
 

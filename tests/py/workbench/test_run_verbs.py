@@ -13,7 +13,7 @@ import pytest
 
 from tests.py.cluster.base import Cluster
 from tests.py.cluster.bundle import write_bundle
-from tests.py.engines.podman import only_line
+from tests.py.engines.engine import only_line
 from tests.py.workbench.remote_run import Remote, serve_remote
 from tests.py.workbench.run_script import Done
 
