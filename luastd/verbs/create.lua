@@ -6,7 +6,6 @@ local host = require 'host'
 local job_request = require 'scrun.job.request'
 local pod = require 'scrun.job.pod'
 local settings = require 'scrun.settings'
-local step = require 'scrun.job.step'
 
 --- Override point: what to ask Slurm for.
 ---@param container scrun.Container
@@ -76,6 +75,7 @@ end
 ---@param container scrun.Container
 ---@param request scrun.job.Request
 function M.begin_output(container, request)
+  local step = require 'scrun.job.step' -- not before the job was asked for: it has time then
   local wanted = {
     terminal = container.terminal,
     interactive = container.interactive,

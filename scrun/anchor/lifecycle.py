@@ -1,4 +1,4 @@
-"""A container's life: what policy can have done to it, and what its end brings about.
+"""A container's life: what policy can have done to it until it runs (`scrun.anchor.running`).
 
 The primitives are what a Lua verb finds in ``require 'host'``. Each gets ``resume`` first and calls
 it exactly once, at once or from the loop: ``resume(True)``, or ``resume(None, message, code)``.
@@ -10,10 +10,8 @@ import os
 
 from scrun import log
 from scrun.anchor.container import remove_directory
-from scrun.anchor.stdio import let_go_of_stdio, write_line
 from scrun.errors import ScrunError, StateError
-from scrun.oci.signals import name_signal, parse_signal
-from scrun.oci.state import CREATED, CREATING, RUNNING, STOPPED
+from scrun.oci.state import CREATED, CREATING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,21 +19,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scrun.anchor.container import Container
+    from scrun.anchor.running import Running
     from scrun.anchor.staging import Staging
     from scrun.cluster.backend import Backend
     from scrun.host.loop import Loop
-    from scrun.host.process import Process
     from scrun.host.terminal import Terminal
     from scrun.oci.config import Config
 
     Resume = Callable[..., None]
 
 SIGKILL = 9
-# Signals whose default is not to end a process (signal(7)): a created container outlives them.
-HARMLESS = frozenset((0, 17, 18, 23, 28))
-LOST_GRACE_S = 15.0  # for srun to end by itself when its job has ended
 BUNDLE_POLL_S = 1.0
-MARKER = "released"  # the container has ended and nothing but its directory is left
 
 
 class Lifecycle:
@@ -47,8 +41,10 @@ class Lifecycle:
     Attributes:
         exit_status: of the container, or 1 when it never came to be; None while there is more
             to come.
-        on_ended: called when the container's step has ended.
         on_asked: called when the job was asked for, and Slurm is to answer.
+        is_ending: its end has begun, or that of its creation.
+        doomed: why the creation is to fail.
+        terminal: of the container, if it has one.
     """
 
     def __init__(
@@ -68,17 +64,23 @@ class Lifecycle:
         self.staging = staging
         self.exit_status: int | None = None
         self.on_asked: Callable[[], None] = lambda: None
-        self.on_ended: Callable[[], None] = lambda: None
-        self._step: Process | None = None
-        self._stderr = -1  # the container's, while its step lives
-        self._begins_output = False
         self.terminal: Terminal | None = None
-        self._status: int | None = None  # of the step that is over
-        self._ending = False
-        self._doomed: ScrunError | None = None  # why the creation is to fail
+        self.is_ending = False
+        self.doomed: ScrunError | None = None
+        self._running: Running | None = None
+        self._begins_output = False
         self._removed = False
         self._waiting: list[Resume] = []
-        backend.on_lost = self._job_lost
+        backend.on_lost = lambda: self.running.job_lost()
+
+    @property
+    def running(self) -> Running:
+        """The part that is of no use before the job was asked for, and is loaded then."""
+        if self._running is None:
+            from scrun.anchor.running import Running  # nobody is to wait for a job because of it
+
+            self._running = Running(self)
+        return self._running
 
     def primitives(self) -> dict[str, Callable[..., None]]:
         """Return the functions of ``require 'host'`` in a verb (luastd/meta/container.lua)."""
@@ -92,12 +94,12 @@ class Lifecycle:
             "slurm_version": self._slurm_version,
             "stage_in": self._stage_in,
             "config": lambda resume: resume(self.config.raw),
-            "job_variables": self._job_variables,
-            "console_size": self._console_size,
             "begin_output": self._begin_output,
-            "open_output": self._open_output,
-            "start_step": self._start_step,
-            "signal": self._signal,
+            "job_variables": lambda resume: self.running.job_variables(resume),
+            "console_size": lambda resume: self.running.console_size(resume),
+            "open_output": lambda resume: self.running.open_output(resume),
+            "start_step": lambda resume, argv: self.running.start_step(resume, argv),
+            "signal": lambda resume, name: self.running.signal(resume, name),
             "wait_ended": self._wait_ended,
             "remove": self._remove,
         }
@@ -106,8 +108,8 @@ class Lifecycle:
 
     def created(self, ok: bool, message: str, code: str, done: Resume) -> None:
         """Take the outcome of the verb ``create``; ``done(ok, message, code)`` when it is so."""
-        if self._doomed is not None:
-            ok, message, code = False, str(self._doomed), self._doomed.code
+        if self.doomed is not None:
+            ok, message, code = False, str(self.doomed), self.doomed.code
         if ok:
             self.container.become(CREATED)
             done(True, "", "")
@@ -115,6 +117,8 @@ class Lifecycle:
             if self._begins_output:
                 self.backend.open_output(lambda *_: None)  # the start asks again, and hears
             if self.terminal is not None:  # stdio is the engine's, which waits for its end
+                from scrun.anchor.stdio import let_go_of_stdio  # most containers have none
+
                 let_go_of_stdio()
         else:
             self._give_up(lambda: done(False, message, code))
@@ -125,7 +129,7 @@ class Lifecycle:
         So it is where a podman was killed while it created one: `rm --force` removes the bundle,
         and neither calls us nor ends the monitor.
         """
-        if self.container.status != CREATED or self._ending:
+        if self.container.status != CREATED or self.is_ending:
             return
         if os.path.isdir(self.container.submission_bundle):
             self.loop.call_later(BUNDLE_POLL_S, self._watch_bundle)
@@ -135,11 +139,11 @@ class Lifecycle:
 
     def abandon(self, reason: ScrunError) -> None:
         """End the creation, whatever it waits for; a container just created ends as if killed."""
-        if self._doomed is not None or self._ending:
+        if self.doomed is not None or self.is_ending:
             return
-        self._doomed = reason
+        self.doomed = reason
         if self.container.status != CREATING:
-            self._end(128 + SIGKILL)
+            self.running.end(128 + SIGKILL)
         elif not self.staging.stop(reason):
             self.backend.cancel()
 
@@ -154,7 +158,7 @@ class Lifecycle:
         def released() -> None:
             self.exit_status = 1
             self._remove(lambda *_: None)
-            self._tell_waiting()
+            self.tell_waiting()
             done()
 
         def cleaned(error: ScrunError | None) -> None:
@@ -162,7 +166,7 @@ class Lifecycle:
                 log.error(f"stage out {self.container.id}: {error}")
             self.backend.finish(1, released)
 
-        self._ending = True
+        self.is_ending = True
         if self.container.staged:
             self.staging.stage_out(cleaned)
         else:
@@ -174,13 +178,13 @@ class Lifecycle:
         try:
             command = resolve_command(self.config)
         except ScrunError as err:
-            _refuse(resume, err)
+            refuse(resume, err)
             return
         self.container.args = [command, *self.container.args[1:]]
         resume(command)
 
     def _load_script(self, resume: Resume) -> None:
-        self.staging.load(lambda error: _answer(resume, error))
+        self.staging.load(lambda error: answer(resume, error))
 
     def _allocate(self, resume: Resume, request: Mapping[str, Any]) -> None:
         def done(error: ScrunError | None) -> None:
@@ -190,8 +194,8 @@ class Lifecycle:
             self.container.job = self.backend.record()  # on disk with the next state
             resume(self.backend.job_id)
 
-        if self._doomed is not None:
-            _refuse(resume, self._doomed)
+        if self.doomed is not None:
+            refuse(resume, self.doomed)
             return
         self.container.request = dict(request)
         self.backend.allocate(request, done)
@@ -233,185 +237,23 @@ class Lifecycle:
             self.container.staged = True
             resume(True)
 
-        if self._doomed is not None:
-            _refuse(resume, self._doomed)
+        if self.doomed is not None:
+            refuse(resume, self.doomed)
             return
         self.staging.stage_in(done)
-
-    # The step.
-
-    def _job_variables(self, resume: Resume) -> None:
-        merged = self.container.output_variables() | self.backend.job_variables
-        resume(self.backend.allowed([f"{name}={value}" for name, value in merged.items()]))
-
-    def _console_size(self, resume: Resume) -> None:
-        resume(*(self.terminal.size() if self.terminal is not None else (0, 0)))
 
     def _begin_output(self, resume: Resume) -> None:
         self._begins_output = True
         resume(True)
 
-    def _open_output(self, resume: Resume) -> None:
-        def opened(error: ScrunError | None, path: str) -> None:
-            if error is None:
-                resume(path)
-            else:
-                log.info(f"{self.container.id}: {error}")
-                _refuse(resume, error)
-
-        self.backend.open_output(opened)
-
-    def _start_step(self, resume: Resume, argv: list[str]) -> None:
-        container = self.container
-        if self._ending or self._doomed is not None:
-            text = f'cannot start container "{container.id}": it is ending'
-            resume(None, text, "BAD_STATE")
-            return
-        try:
-            container.become(RUNNING)  # first: what cannot be written down is not begun
-            self._step = self.backend.start(
-                container.bundle,
-                argv,
-                container.output_variables(),
-                preserved=self.preserved,
-                terminal=None if self.terminal is None else self.terminal.path,
-            )
-        except ScrunError as err:
-            container.status = CREATED
-            container.publish()
-            _refuse(resume, err)
-            return
-        if self.terminal is None:
-            self._stderr = os.dup(2)
-            let_go_of_stdio()
-        else:  # it went when the container was created
-            self._stderr = os.dup(self.terminal.slave)
-        for fd in range(3, 3 + self.preserved):
-            os.close(fd)
-        log.info(f"{container.id}: started in job {container.job_id}")
-        self.loop.when_ended(self._step, self._step_ended)
-        resume(True)
-
-    def _signal(self, resume: Resume, name: str) -> None:
-        try:
-            number = parse_signal(name)[0]
-        except ScrunError as err:
-            _refuse(resume, err)
-            return
-        if self.container.status == CREATING:
-            if number not in HARMLESS:
-                text = f"killed by SIG{name_signal(number)} while it was being created"
-                self.abandon(StateError(text, code="CANCELLED"))
-            resume(True)
-        elif self._step is None:
-            if number not in HARMLESS:
-                self._end(128 + number)
-            resume(True)
-        elif self._ending or number == 0:
-            resume(True)
-        elif self._status is not None:  # it waits for others: whoever asks twice means it
-            if number not in HARMLESS:
-                self._end(self._status)
-            resume(True)
-        else:
-            self.backend.signal(number, lambda error: _answer(resume, error))
-
-    def interrupt(self, number: int) -> None:
-        """Take a signal that the anchor itself got: the container ends, gracefully (scrun(1))."""
-        log.info(f"{self.container.id}: got SIG{name_signal(number)}: the container ends")
-        if self._ending:  # so it waits for stage_out: whoever asks twice means that as well
-            text = f"ended by SIG{name_signal(number)}"
-            self.staging.stop(StateError(text, code="CANCELLED"))
-            return
-        self._signal(lambda *_: None, name_signal(number))
-
     # The end.
 
-    def _step_ended(self, status: int) -> None:
-        assert self._step is not None
-        self.on_ended()
-        self.backend.ended()
+    def interrupt(self, number: int) -> None:
+        """Take a signal that the anchor itself got."""
+        self.running.interrupt(number)
 
-        def drain() -> None:
-            self.backend.drain(lambda lost: self._step_over(status, lost))
-
-        if self._step.was_killed:  # the container may live on: nobody has told of its end
-            log.error(f"{self.container.id}: what ran the container was killed")
-            self.backend.settle(drain)
-        else:
-            drain()
-
-    def _step_over(self, status: int, lost: ScrunError | None) -> None:
-        log.info(f"{self.container.id}: ended with status {status}")
-        for line in self.backend.step_messages() if status else ():
-            log.error(f"{self.container.id}: {line}")
-            write_line(self._stderr, line)
-        status = self._status = status or int(lost is not None)
-        if os.path.exists(f"{self.container.directory}/members"):
-            from scrun.anchor.neighbours import when_alone  # for the first of a pod
-
-            when_alone(self.loop, self.container.directory, lambda: self._end(status))
-        else:
-            self._end(status)
-
-    def _job_lost(self) -> None:
-        """Go on after the job's end: by scancel, its time limit, a node's failure, salloc's."""
-        job_id, step = self.container.job_id, self._step
-        if self._ending:
-            return
-        log.error(f"{self.container.id}: job {job_id} ended under the container")
-        self.backend.cancel()  # salloc may have been killed, and the job live on
-        if self.container.status == CREATING:
-            self.abandon(StateError(f"job {job_id} ended during the creation", code="JOB_ENDED"))
-        elif step is None or self._status is not None:
-            self._end(128 + SIGKILL if self._status is None else self._status)
-        else:
-            self.loop.call_later(LOST_GRACE_S, lambda: self._kill_step(step))
-
-    def _kill_step(self, step: Process) -> None:
-        if not self._ending:
-            os.kill(step.pid, SIGKILL)
-
-    def _end(self, status: int) -> None:
-        """Stage out, finish the job, and let the container be stopped."""
-        if self._ending:
-            return
-        self._ending = True
-        failed = False
-
-        def finished() -> None:
-            self.exit_status = status or int(failed)
-            try:
-                self.container.become(STOPPED)
-                self._mark_released()
-            except (ScrunError, OSError) as err:  # the status is told all the same
-                log.error(f"{self.container.id}: write down its end: {err}")
-            self._tell_waiting()
-
-        def staged_out(error: ScrunError | None) -> None:
-            nonlocal failed
-            failed = error is not None
-            self.container.staged = False
-            if error is not None:
-                text = f"stage out {self.container.id}: {error}"
-                log.error(text)
-                write_line(self._stderr, f"scrun: {text}")
-            if self._stderr >= 0:
-                os.close(self._stderr)
-            if self.terminal is not None:
-                self.terminal.close()
-            self.backend.finish(status or int(failed), finished)
-
-        if self.container.staged:
-            self.staging.stage_out(staged_out)
-        else:
-            staged_out(None)
-
-    def _mark_released(self) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
-        os.close(os.open(f"{self.container.directory}/{MARKER}", flags, 0o600))
-
-    def _tell_waiting(self) -> None:
+    def tell_waiting(self) -> None:
+        """Tell who waits for the end that it has come."""
         waiting, self._waiting = self._waiting, []
         for resume in waiting:
             resume(True)
@@ -429,12 +271,14 @@ class Lifecycle:
         resume(True)
 
 
-def _answer(resume: Resume, error: ScrunError | None) -> None:
+def answer(resume: Resume, error: ScrunError | None) -> None:
+    """Answer a primitive that has nothing to tell but how it went."""
     if error is None:
         resume(True)
     else:
-        _refuse(resume, error)
+        refuse(resume, error)
 
 
-def _refuse(resume: Resume, error: ScrunError) -> None:
+def refuse(resume: Resume, error: ScrunError) -> None:
+    """Answer a primitive that failed."""
     resume(None, str(error), error.code)

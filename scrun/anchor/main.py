@@ -212,7 +212,7 @@ class Anchor:
 
         container, backend = self.container, self.lifecycle.backend
         self.sessions = sessions = Sessions(self.loop, container, backend, self.runtime_exec)
-        self.lifecycle.on_ended = sessions.end
+        self.lifecycle.running.on_ended = sessions.end
         node = OnNode(self.loop, container, backend, sessions)
         self.policy.offer(node.primitives() | {"exec": sessions.prepare})
 
