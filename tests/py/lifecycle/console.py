@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import os
+import re
 import socket
 import termios
 from pathlib import Path
@@ -22,6 +23,7 @@ DEVPTS = {
     "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
 }
 TIMEOUT_S = 20
+CRUN_ERROR = re.compile(rb"\x1b\[1;31m[-\dT:.]+Z: (.*?)\x1b\[0m\n", re.DOTALL)
 
 
 class Console:
@@ -92,6 +94,15 @@ def read_to_end(terminal: Any) -> bytes:
     terminal.expect([pexpect.EOF])
     before: bytes = terminal.before
     return before
+
+
+def without_frames(seen: bytes) -> bytes:
+    """Return what a process on a node has written, of what is seen of it.
+
+    When crun learns of its end before it has relayed all, the rest comes as errors of crun's, 255
+    bytes each (crun, container.c, flush_fd_to_err).
+    """
+    return CRUN_ERROR.sub(rb"\1", seen)
 
 
 def open_descriptors() -> int:

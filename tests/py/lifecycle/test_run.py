@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.py.lifecycle.console import Console, read_to_end, with_terminal
+from tests.py.lifecycle.console import Console, read_to_end, with_terminal, without_frames
 from tests.py.lifecycle.runtimes import Bundle, Runtime
 from tests.py.lifecycle.seat import Seat, at_a_terminal, wait_until
 
@@ -191,6 +191,8 @@ def test_no_last_bytes_are_lost(runtime: Runtime) -> None:
     with at_a_terminal(runtime, "run", "-b", bundle.path, "web") as seat:
         status, seen = seat.leave()
     assert status == 0
+    if runtime.name == "slurm":
+        seen = without_frames(seen)
     lines = b"".join(b"line-%d\r\n" % number for number in range(count))
     assert without_extra(seen) == lines + b"last"
 
@@ -245,10 +247,10 @@ def test_the_terminal_is_restored(runtime: Runtime, how: str) -> None:
         elif how == "anchor killed":
             os.kill(runtime.anchor_pid(runtime.state("web")["pid"]), signal.SIGKILL)
         else:
-            seat.screen.send(b"trap 'exit 5' TERM\r")
-            seat.screen.expect_exact(PROMPT)
+            # busybox's shell runs a trap between two commands, not while it reads one.
+            seat.screen.send(b"trap 'exit 5' TERM; echo o''n; while :; do sleep 0.05; done\r")
+            seat.screen.expect(rb"\non\r\n")
             seat.process.send_signal(signal.SIGTERM)
-            seat.screen.send(b"\r")  # busybox's shell runs the trap when it has read a line
         assert seat.leave()[0] == (5 if how == "terminated" else 137)
 
 
