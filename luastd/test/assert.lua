@@ -92,18 +92,10 @@ local function fail(state, word, arguments)
   failure.fail(text or ('assertion %s failed'):format(word.name), more)
 end
 
-local state_meta = {}
-
-function state_meta.__index(state, name)
-  words.add(state.tokens, name)
-  return state
-end
+local state_meta = { __index = words.index }
 
 function state_meta.__call(state, ...)
-  local known, word, modifiers = pcall(words.resolve, 'assertion', state.tokens)
-  if not known then
-    error(('%s: assert: %s'):format(failure.place() or '?', word), 0)
-  end
+  local word, modifiers = words.find('assertion', 'assert', state.tokens)
   local arguments = { n = select('#', ...), ... }
   if not word then
     rawset(state, 'tokens', {})

@@ -47,18 +47,10 @@ function M.is_ref_matcher(value)
   return M.is_matcher(value) and value.name == 'ref'
 end
 
-local state_meta = {}
-
-function state_meta.__index(state, name)
-  words.add(state.tokens, name)
-  return state
-end
+local state_meta = { __index = words.index }
 
 function state_meta.__call(state, ...)
-  local known, word, modifiers = pcall(words.resolve, 'matcher', state.tokens)
-  if not known then
-    error(('%s: match: %s'):format(failure.place() or '?', word), 0)
-  end
+  local word, modifiers = words.find('matcher', 'match', state.tokens)
   local arguments = { n = select('#', ...), ... }
   rawset(state, 'tokens', {})
   for _, modifier in ipairs(modifiers) do

@@ -1,5 +1,7 @@
 --- The names behind `assert` and `match`: assertions, matchers, modifiers, and how a chain of
 --- words such as `is_not.same` names one with the modifiers before it.
+local failure = require 'luastd.test.failure'
+
 ---@class scrun.test.words
 local M = { assertion = {}, matcher = {}, modifier = {} }
 
@@ -61,6 +63,28 @@ function M.resolve(kind, tokens)
     last = first - 1
   end
   return found, modifiers
+end
+
+--- `__index` of a chain: takes one more word.
+---@param state { tokens: string[] }
+---@param name any
+function M.index(state, name)
+  M.add(state.tokens, name)
+  return state
+end
+
+--- What a chain that is called means; unknown words are an error of the spec, by its line.
+---@param kind 'assertion'|'matcher'
+---@param label string
+---@param tokens string[]
+---@return scrun.test.Word? found
+---@return scrun.test.Word[] modifiers
+function M.find(kind, label, tokens)
+  local known, word, modifiers = pcall(M.resolve, kind, tokens)
+  if not known then
+    error(('%s: %s: %s'):format(failure.place() or '?', label, word), 0)
+  end
+  return word, modifiers
 end
 
 return M

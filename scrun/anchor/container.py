@@ -135,7 +135,13 @@ class Container:
 
     def write_state(self) -> None:
         """Write the state document."""
-        members = facts(
+        members = self.members()
+        text = print_document(members, self.describe(members))
+        write_file(f"{self.directory}/state.json", text.encode("utf-8", "surrogateescape"))
+
+    def members(self) -> dict[str, object]:
+        """Return the members of the state document, as policy gets them."""
+        return facts(
             container_id=self.id,
             status=self.status,
             pid=os.getpid(),
@@ -145,8 +151,6 @@ class Container:
             created=self.created,
             owner=self.user.name,
         )
-        text = print_document(members, self.describe(members))
-        write_file(f"{self.directory}/state.json", text.encode("utf-8", "surrogateescape"))
 
     def output_variables(self) -> dict[str, str]:
         """Return the SCRUN_* variables of stage functions, commands and the step (scrun(1))."""

@@ -10,7 +10,7 @@ import click
 
 from scrun import log
 from scrun.anchor.policy import Policy
-from scrun.cli.lua_tools import HELP_NAMES, find_site
+from scrun.cli.lua_tools import HELP_NAMES, USAGE, Command, find_site
 from scrun.cli.version import __version__
 from scrun.errors import ScrunError, UsageError
 from scrun.lua.engines import DIALECTS
@@ -33,25 +33,10 @@ from scrun.workbench.run import options as run_options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-USAGE = 2
 COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
-class Check(click.Command):
-    """The command; a mistake in its usage is status 2, for findings are 1."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, or complain and leave."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as mistake:
-            from scrun.cli.main import explain  # which imports us
-
-            log.report(explain(mistake))
-            ctx.exit(USAGE)
-
-
-@click.command(name="check", cls=Check, context_settings=HELP_NAMES)
+@click.command(name="check", cls=Command, context_settings=HELP_NAMES)
 @click.argument("files", metavar="FILE...", nargs=-1)
 @click.option(
     "--type",

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scrun import log
-from scrun.cli.lua_tools import HELP_NAMES, find_site
+from scrun.cli.lua_tools import HELP_NAMES, USAGE, Command, find_site
+from scrun.cli.spec_view import Run, make_printer
 from scrun.errors import ScrunError, UsageError
 from scrun.lua.engines import DIALECTS
 from scrun.workbench.test import plan as plans
@@ -18,30 +19,16 @@ from scrun.workbench.test import pool
 from scrun.workbench.test.results import FileResult, count
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from scrun.workbench.test.text import Line
-
-USAGE = 2
 INTERRUPTED = 130
-STYLES = {"good": "green", "bad": "red", "warn": "yellow", "dim": "dim"}
 
 
-class Command(click.Command):
-    """A command whose mistakes of usage end with status 2, as a test runner's do."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse; a mistake is reported here."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as mistake:
-            from scrun.cli.main import explain  # which imports the tools
-
-            log.report(explain(mistake))
-            ctx.exit(USAGE)
+class Test(Command):
+    """The command; what is wrong with the options' values is status 2, too."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run; what is wrong with the options' values is reported here."""
+        """Run, or complain and leave."""
         try:
             return super().invoke(ctx)
         except UsageError as mistake:
@@ -67,7 +54,7 @@ def _words(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) 
     return tuple(word for value in values for word in value.split(",") if word)
 
 
-@click.command(name="test", cls=Command, context_settings=HELP_NAMES)
+@click.command(name="test", cls=Test, context_settings=HELP_NAMES)
 @click.argument("paths", nargs=-1, metavar="[DIR|FILE]...")
 @click.option(
     "--lua",
@@ -154,13 +141,13 @@ def test(
     for path in (junit, coverage):
         _check_writable(path)
     began = monotonic()
-    printer = _printer(output, verbose, plan)
+    printer = make_printer(output, verbose, plan)
     results = []
     for result in pool.run(plan, options, jobs or len(os.sched_getaffinity(0))):
         results.append(result)
         printer.file(result)
     names = tuple(dict.fromkeys(spec.dialect for spec in plan))
-    printer.end(results, monotonic() - began, names, seed)
+    printer.end(Run(results, monotonic() - began, names, seed))
     if junit:
         from scrun.workbench.test.junit import render  # only when asked for
 
@@ -168,109 +155,6 @@ def test(
     if coverage:
         _finish_coverage(results, coverage, shown=output == "text")
     return _judge(results)
-
-
-class Printer:
-    """Writes results to stdout as they come."""
-
-    def file(self, result: FileResult) -> None:
-        """Take one file's results."""
-
-    def end(
-        self,
-        results: Sequence[FileResult],
-        seconds: float,
-        dialects: Sequence[str],
-        seed: int | None,
-    ) -> None:
-        """Take the end."""
-
-
-class TextPrinter(Printer):
-    """For people."""
-
-    def __init__(self, verbose: bool, show_dialect: bool) -> None:
-        from scrun.workbench.test.text import Text  # one of several outputs
-
-        self._text = Text(show_dialect=show_dialect, verbose=verbose)
-
-    def file(self, result: FileResult) -> None:
-        """Print what did not pass."""
-        _print(self._text.file(result))
-
-    def end(
-        self,
-        results: Sequence[FileResult],
-        seconds: float,
-        dialects: Sequence[str],
-        seed: int | None,
-    ) -> None:
-        """Print the totals."""
-        _print(self._text.end(results, seconds, dialects, seed))
-
-
-class TapPrinter(Printer):
-    """TAP, file by file."""
-
-    def __init__(self) -> None:
-        from scrun.workbench.test.tap import Tap  # one of several outputs
-
-        self._tap = Tap()
-        click.echo(self._tap.begin())
-
-    def file(self, result: FileResult) -> None:
-        """Print a line for each test."""
-        for line in self._tap.file(result):
-            click.echo(line)
-
-    def end(
-        self,
-        results: Sequence[FileResult],
-        seconds: float,
-        dialects: Sequence[str],
-        seed: int | None,
-    ) -> None:
-        """Print the plan, and the seed for those who repeat it."""
-        click.echo(self._tap.end())
-        if seed is not None:
-            click.echo(f"# --seed {seed}")
-
-
-class JunitPrinter(Printer):
-    """XML, when all is done."""
-
-    def end(
-        self,
-        results: Sequence[FileResult],
-        seconds: float,
-        dialects: Sequence[str],
-        seed: int | None,
-    ) -> None:
-        """Print the document."""
-        from scrun.workbench.test.junit import render  # one of several outputs
-
-        click.echo(render(results), nl=False)
-
-
-def _printer(output: str, verbose: bool, plan: Sequence[plans.Spec]) -> Printer:
-    if output == "tap":
-        return TapPrinter()
-    if output == "junit":
-        return JunitPrinter()
-    return TextPrinter(verbose, len({spec.dialect for spec in plan}) > 1)
-
-
-def _print(lines: Iterable[Line]) -> None:
-    if not sys.stdout.isatty():
-        for _, text in lines:
-            click.echo(text)
-        return
-    from rich.console import Console  # 60 ms, for terminals only
-    from rich.text import Text
-
-    console = Console(highlight=False, soft_wrap=True)
-    for style, text in lines:
-        console.print(Text(text, style=STYLES.get(style, "")))
 
 
 def _finish_coverage(results: Sequence[FileResult], path: str, *, shown: bool) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from scrun import log
 from scrun.lua.search import SearchPath, site_search
 
 HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
+USAGE = 2
 LATE: dict[str, str] = {  # tool: the module that has a command of that name
     "cassette": "scrun.cli.lua_cassette",
     "check": "scrun.cli.lua_check",
@@ -36,6 +38,20 @@ def find_site() -> tuple[SearchPath, str]:
     else:
         reason = "beside the default slurm.conf"
     return site_search(os.environ, slurm_conf), reason
+
+
+class Command(click.Command):
+    """A tool whose status 1 means findings or failures: a mistake in its usage is 2."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, or complain and leave."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as mistake:
+            from scrun.cli.main import explain  # which imports us
+
+            log.report(explain(mistake))
+            ctx.exit(USAGE)
 
 
 class Tools(click.Group):

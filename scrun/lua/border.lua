@@ -291,6 +291,15 @@ local function load_source(source, path)
   return chunk
 end
 
+--- C reads its arguments from the end of the list.
+local function last(...)
+  local n = select('#', ...)
+  if n > 0 then
+    return (select(n, ...))
+  end
+  return nil
+end
+
 local function get_path(path)
   local value = _G
   for name in path:gmatch('[^.]+') do
@@ -364,6 +373,7 @@ return {
   get_path = get_path,
   is_array = values.is_array,
   key_order = values.key_order,
+  last = last,
   load_source = load_source,
   null = values.null,
   object_mt = values.object_mt,

@@ -1,6 +1,7 @@
 --- The tables that Slurm hands to job_submit, cli_filter and burst_buffer scripts, over functions
 --- of the host. As in C they are empty tables whose metatables ask for each field.
 local border, host = ...
+local last = border.last
 local type, tostring, tonumber, pairs, select = type, tostring, tonumber, pairs, select
 local error, next, setmetatable, getmetatable = error, next, setmetatable, getmetatable
 
@@ -149,14 +150,6 @@ function M.options(get, set, get_argv, get_spank, get_spank_job_env, command)
     set(name, string_of(value, 3, newindex), border.where())
   end
   return setmetatable({}, meta)
-end
-
-local function last(...)
-  local n = select('#', ...)
-  if n > 0 then
-    return (select(n, ...))
-  end
-  return nil
 end
 
 --- Globals that C leaves there for scripts of its first versions.

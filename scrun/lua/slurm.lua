@@ -8,14 +8,7 @@ for name, value in constants:gmatch '([%w_]+)=(-?%d+)' do
   slurm[name] = tonumber(value)
 end
 
---- C reads its arguments from the end of the list.
-local function last(...)
-  local n = select('#', ...)
-  if n > 0 then
-    return (select(n, ...))
-  end
-  return nil
-end
+local last = border.last
 
 local function text_of(value)
   return value == nil and '(null)' or tostring(value)

@@ -78,17 +78,14 @@ class LiveHost(stage_host.StageHost):
             kill_group(process.pid)
 
 
-class DryHost(stage_host.StageHost):
-    """Runs nothing: commands end as `Answers` has it, by default with 0 and no output."""
+class AnsweringHost(stage_host.StageHost):
+    """Runs nothing: `_answer` has what commands answer."""
 
     runs = False
 
-    def __init__(
-        self, container: Container, cluster_name: str, backend: Backend, answers: Answers
-    ) -> None:
+    def __init__(self, container: Container, cluster_name: str, backend: Backend) -> None:
         super().__init__(container, cluster_name)
         self.backend = backend
-        self._answers = answers
 
     def allocator_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
         """Answer."""
@@ -106,19 +103,32 @@ class DryHost(stage_host.StageHost):
         """Answer."""
         return self._answer(Command("run_remote", argv, dict(options)))
 
-    def qos_priority(self, name: bytes) -> int | None:
-        """Answer with the number that an answer to ``get_qos_priority NAME`` has as output."""
-        found = self._answers.find(Command("get_qos_priority", [name], {}).text)
-        if found is None or found[0] or not found[1].strip().isdigit():
-            return None
-        return int(found[1])
-
     def shell(self, kind: str, script: bytes, stdin: bytes) -> Answer:
         """See `Host.shell`."""
         return self._answer(Command(kind, [script], {"stdin": stdin} if stdin else {}))
 
     def stop(self) -> None:
         """See `Host.stop`: nothing runs."""
+
+    def _answer(self, command: Command) -> Answer:
+        raise NotImplementedError
+
+
+class DryHost(AnsweringHost):
+    """Commands end as `Answers` has it, by default with 0 and no output."""
+
+    def __init__(
+        self, container: Container, cluster_name: str, backend: Backend, answers: Answers
+    ) -> None:
+        super().__init__(container, cluster_name, backend)
+        self._answers = answers
+
+    def qos_priority(self, name: bytes) -> int | None:
+        """Answer with the number that an answer to ``get_qos_priority NAME`` has as output."""
+        found = self._answers.find(Command("get_qos_priority", [name], {}).text)
+        if found is None or found[0] or not found[1].strip().isdigit():
+            return None
+        return int(found[1])
 
     def _answer(self, command: Command) -> Answer:
         status, output, stderr = self._answers.find(command.text) or (0, b"", b"")

@@ -1,14 +1,16 @@
-"""Node lists as Slurm writes them: ``n[1-3,7],gpu01``. Source: scontrol(1), "hostnames"."""
+"""Node lists that people give, such as ``n[1-3,7],gpu01``. Source: scontrol(1), "hostnames"."""
 
 from __future__ import annotations
 
 import re
 
+from scrun.cluster.host_list import expand_hosts
 from scrun.errors import UsageError
 
 MOST_NODES = 65536
-_PARTS = re.compile(r"[^,\[\]]*(?:\[[^\[\]]*\][^,\[\]]*)*")
-_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+_RANGES = r"\[\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*\]"
+_NAME = rf"(?:[^,\[\]]|{_RANGES})+"
+_LIST = re.compile(rf"{_NAME}(?:,{_NAME})*")
 
 
 def expand_nodes(text: str) -> list[str]:
@@ -17,33 +19,21 @@ def expand_nodes(text: str) -> list[str]:
     Raises:
         UsageError: it is none, or has more than `MOST_NODES` names.
     """
-    names: list[str] = []
-    position = 0
-    while position <= len(text):
-        match = _PARTS.match(text, position)
-        assert match is not None  # it matches nothing as well
-        position = match.end() + 1
-        if not match[0] or (match.end() < len(text) and text[match.end()] != ","):
-            raise UsageError(f"node list {text}: expected names such as n1 or n[1-3,7]")
-        names += _expand(match[0], text)
-        if len(names) > MOST_NODES:
-            raise UsageError(f"node list {text}: more than {MOST_NODES} nodes")
-    return names
+    if not _LIST.fullmatch(text):
+        raise UsageError(f"node list {text}: expected names such as n1 or n[1-3,7]")
+    most = 0
+    for name in re.findall(_NAME, text):
+        count = 1
+        for ranges in re.findall(_RANGES, name):
+            count *= sum(_count(piece, text) for piece in ranges[1:-1].split(","))
+        most += count
+    if most > MOST_NODES:
+        raise UsageError(f"node list {text}: more than {MOST_NODES} nodes")
+    return expand_hosts(text)
 
 
-def _expand(part: str, whole: str) -> list[str]:
-    head, bracket, rest = part.partition("[")
-    if not bracket:
-        return [part]
-    inside, _, tail = rest.partition("]")
-    tails = _expand(tail, whole) if tail else [""]
-    numbers: list[str] = []
-    for piece in inside.split(","):
-        match = _RANGE.fullmatch(piece)
-        first, last = (match[1], match[2] or match[1]) if match else ("1", "0")
-        if int(first) > int(last) or int(last) - int(first) >= MOST_NODES:
-            raise UsageError(f"node list {whole}: {piece} is no range of numbers")
-        numbers += [f"{n:0{len(first)}}" for n in range(int(first), int(last) + 1)]
-    if len(numbers) * len(tails) > MOST_NODES:
-        raise UsageError(f"node list {whole}: more than {MOST_NODES} nodes")
-    return [f"{head}{number}{end}" for number in numbers for end in tails]
+def _count(piece: str, whole: str) -> int:
+    first, _, last = piece.partition("-")
+    if int(last or first) < int(first):
+        raise UsageError(f"node list {whole}: {piece} is no range of numbers")
+    return int(last or first) - int(first) + 1

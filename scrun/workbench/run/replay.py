@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from scrun.anchor import stage_host
 from scrun.anchor.container import Container
 from scrun.errors import ScrunError
 from scrun.lua.runtime import Interrupted
 from scrun.workbench.run.cassette import Cassette, Places
 from scrun.workbench.run.config_diff import diff_lines
 from scrun.workbench.run.events import Command, decode
+from scrun.workbench.run.hosts import AnsweringHost
 
 if TYPE_CHECKING:
     from scrun.cluster.backend import Backend
@@ -52,20 +51,17 @@ class Difference:
         return diff_lines(expected, got, "cassette", "script")
 
 
-class ReplayHost(stage_host.StageHost):
+class ReplayHost(AnsweringHost):
     """Answers what a cassette has, in its order.
 
     Attributes:
         difference: set once the script has asked for something else.
     """
 
-    runs = False
-
     def __init__(
         self, container: Container, backend: Backend, cassette: Cassette, places: Places
     ) -> None:
-        super().__init__(container, cassette.job["cluster_name"])
-        self.backend = backend
+        super().__init__(container, cassette.job["cluster_name"], backend)
         self.difference: Difference | None = None
         self._places = places
         self._cassette = cassette
@@ -95,33 +91,10 @@ class ReplayHost(stage_host.StageHost):
         if self.difference is not None:
             raise ScrunError(self.difference.summary(), code="REPLAY")
 
-    def allocator_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
-        """Answer."""
-        return self._answer(Command("allocator_command", [script], dict(options)))
-
-    def remote_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
-        """Answer."""
-        return self._answer(Command("remote_command", [script], dict(options)))
-
-    def run(self, argv: list[bytes], options: Mapping[str, object]) -> Answer:
-        """Answer."""
-        return self._answer(Command("run", argv, dict(options)))
-
-    def run_remote(self, argv: list[bytes], options: Mapping[str, object]) -> Answer:
-        """Answer."""
-        return self._answer(Command("run_remote", argv, dict(options)))
-
     def qos_priority(self, name: bytes) -> int | None:
         """Answer."""
         status, output, _ = self._answer(Command("get_qos_priority", [name], {}))
         return None if status else int(output)
-
-    def shell(self, kind: str, script: bytes, stdin: bytes) -> Answer:
-        """See `Host.shell`."""
-        return self._answer(Command(kind, [script], {"stdin": stdin} if stdin else {}))
-
-    def stop(self) -> None:
-        """See `Host.stop`: nothing runs."""
 
     def _answer(self, got: Command) -> Answer:
         if self.difference is None:

@@ -20,7 +20,6 @@ from scrun.errors import ScriptError, ScrunError
 from scrun.lua.search import SearchPath
 from scrun.oci.commands import resolve_command
 from scrun.oci.config import Config
-from scrun.oci.state import facts
 from scrun.workbench.run.events import Began, Document, Ended, Journal, Output, Primitive
 from scrun.workbench.run.options import EXPECTED
 from scrun.workbench.run.stages import Stages
@@ -120,19 +119,8 @@ class VerbRun:
         return request
 
     def _document(self) -> ScriptError | None:
-        container = self.container
-        members = facts(
-            container_id=container.id,
-            status=container.status,
-            pid=os.getpid(),
-            bundle=container.submission_bundle,
-            annotations=container.annotations,
-            rootfs=container.submission_root_path,
-            created=container.created,
-            owner=container.user.name,
-        )
         try:
-            document = self.policy.describe_strictly(members)
+            document = self.policy.describe_strictly(self.container.members())
         except ScriptError as err:
             return err
         self.journal.add(Document(document))
