@@ -85,6 +85,13 @@ function host.list_dir(path) end
 ---@return string? code
 function host.realpath(path) end
 
+--- The size of a file system that is mounted at a path.
+---@param path string
+---@return integer? bytes nil: nothing is mounted there
+---@return string? errmsg
+---@return string? code
+function host.mount_size(path) end
+
 --- A variable of the job's environment.
 ---@param name string
 ---@return string? value

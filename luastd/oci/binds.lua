@@ -18,6 +18,7 @@ local M = {}
 ---@field id string container id
 ---@field bundle string the engine's bundle, absolute
 ---@field stat fun(path: string): { type: string }? of the engine's host
+---@field mount_size? fun(path: string): integer? bytes of a file system there; nil: it is none
 
 --- Override point: Lua patterns of sources that belong to an engine, besides everything in
 --- the bundle and everything in a directory named by the container's id.
@@ -28,7 +29,7 @@ M.engine_paths = {
   '^/var/lib/docker/containers/',
 }
 
---- Size of the container's own /dev/shm; engines take the same.
+--- Size of the container's own /dev/shm where the engine's does not tell.
 M.shm_size = '64m'
 
 ---@param path string
@@ -98,11 +99,14 @@ function M.make_absolute(config, bundle)
   return config
 end
 
---- Gives the container a /dev/shm of its own.
+--- Gives the container a /dev/shm of its own, as large as the engine's (`--shm-size`).
 ---@param mount oci.Mount changed in place
-local function use_tmpfs(mount)
+---@param context scrun.oci.binds.Context
+local function use_tmpfs(mount, context)
+  local bytes = context.mount_size and context.mount_size(mount.source)
+  local size = bytes and ('%d'):format(bytes) or M.shm_size
   mount.type, mount.source = 'tmpfs', 'shm'
-  mount.options = { 'nosuid', 'noexec', 'nodev', 'mode=1777', 'size=' .. M.shm_size }
+  mount.options = { 'nosuid', 'noexec', 'nodev', 'mode=1777', 'size=' .. size }
 end
 
 --- Decides about every bind mount, drops the hopeless ones, and lists those whose source must
@@ -119,7 +123,7 @@ function M.plan(config, context)
     if fate == 'carry' then
       carried[#carried + 1] = mount
     elseif fate == 'shm' then
-      use_tmpfs(mount)
+      use_tmpfs(mount, context)
     elseif fate == 'drop' then
       dropped[#dropped + 1] = mount
     end

@@ -1,5 +1,6 @@
 --- What every stager does to a bundle's config.json and to the files it names.
 local binds = require 'scrun.oci.binds'
+local carried = require 'scrun.stage.carried'
 local env = require 'scrun.oci.env'
 local host = require 'host'
 local oci_config = require 'scrun.oci.config'
@@ -90,8 +91,16 @@ local function copy(source, target)
   return host.write_file(target, data, found and found.mode % 512)
 end
 
+--- Whether a file that `start` cannot copy again is not filled yet, and the node has one.
+---@param mount oci.Mount
+---@return boolean
+local function is_better_there(mount)
+  local found = carried.is_nodes_own(mount) and host.stat(mount.source)
+  return found and found.size == 0 or false
+end
+
 --- Copies the engine's own files that the config binds (resolv.conf, hosts …) to where the
---- container will find them, and points the mounts there.
+--- container will find them, and points the mounts there. `start` copies anew what has changed.
 ---@param config oci.Config
 ---@param ctx scrun.stage.Context
 ---@param directory string the staged bundle, on this machine
@@ -100,25 +109,30 @@ end
 ---@return string? errmsg
 ---@return string? code
 function M.carry(config, ctx, directory, seen_as)
-  local carried, dropped = binds.plan(config, {
+  local own, dropped = binds.plan(config, {
     id = ctx.id,
     bundle = ctx.orig_bundle or ctx.bundle,
     stat = host.stat,
+    mount_size = host.mount_size,
   })
   for _, mount in ipairs(dropped) do
     local text = 'stage %s: no bind at %s: %s is missing'
     slurm.log_info(text, ctx.id, mount.destination, mount.source)
   end
-  if #carried == 0 then
+  if #own == 0 then
     return true
   end
   local ok, errmsg, code = host.make_dirs(directory .. '/files', OWNER_ONLY)
-  for number, mount in ipairs(carried) do
-    local name = ('/files/%d-%s'):format(number, mount.source:match '([^/]*)/*$')
-    if ok then
-      ok, errmsg, code = copy(mount.source, directory .. name)
+  for _, mount in ipairs(own) do
+    local place = carried.place(mount)
+    if seen_as and is_better_there(mount) then
+      mount.source = mount.destination
+    else
+      if ok then
+        ok, errmsg, code = copy(mount.source, directory .. place)
+      end
+      mount.source = (seen_as or directory) .. place
     end
-    mount.source = (seen_as or directory) .. name
   end
   return ok, errmsg, code
 end

@@ -2,6 +2,7 @@
 --- Source: OCI runtime-spec, runtime.md, "Start".
 ---@class scrun.verbs.start
 local M = {}
+local carried = require 'scrun.stage.carried'
 local host = require 'host'
 local json = require 'scrun.json'
 local namespaces = require 'scrun.oci.namespaces'
@@ -64,6 +65,17 @@ function M.fit(container)
   end
 end
 
+--- Override point: brings what the engine wrote after `create` into the staged bundle.
+---@param container scrun.Container
+function M.refresh(container)
+  local bundle = container.variables.SCRUN_SUBMISSION_BUNDLE
+  local files = container.bundle ~= bundle and io.open(container.bundle .. '/files')
+  if files then -- most engines' containers have some
+    files:close()
+    carried.refresh(host.config(), bundle, container.bundle)
+  end
+end
+
 --- Override point: drops the namespaces that a pod's containers are to share by a process of this
 --- machine: a node has none of that number, or another one. A site's script may not know pods.
 ---@param container scrun.Container
@@ -93,6 +105,7 @@ function M.run(container)
     return nil, ('cannot start container "%s": it is %s'):format(container.id, container.status),
       'BAD_STATE'
   end
+  M.refresh(container)
   if container.terminal then
     M.fit(container)
   end

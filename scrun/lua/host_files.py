@@ -46,7 +46,7 @@ def install(
         return posix.environ.get(name) if value is None else value
 
     functions = (run, run_remote, read_file, write_file, make_dirs, remove_tree, stat)
-    for function in (*functions, list_dir, getenv, realpath):
+    for function in (*functions, list_dir, getenv, realpath, mount_size):
         runtime.add_function(module, function.__name__, _guarded(function, guard), errors="return")
 
 
@@ -147,6 +147,14 @@ def stat(path: bytes) -> dict[str, object]:
 def list_dir(path: bytes) -> list[bytes]:
     """Return the names in a directory, sorted."""
     return sorted(posix.listdir(path))
+
+
+def mount_size(path: bytes) -> int | None:
+    """Return the bytes of the file system whose top ``path`` is; None: nothing is mounted there."""
+    if posix.stat(path).st_dev == posix.stat(path + b"/..").st_dev:
+        return None
+    found = posix.statvfs(path)
+    return found.f_frsize * found.f_blocks
 
 
 def realpath(path: bytes) -> bytes:

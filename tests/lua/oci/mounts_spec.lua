@@ -119,6 +119,23 @@ describe('oci.binds', function()
     assert.is_false(binds.is_engine_path('/bundle', short))
   end)
 
+  it("makes /dev/shm as large as the engine's", function()
+    local function size(bytes)
+      local config = { mounts = { { type = 'bind', source = '/b/shm', destination = '/dev/shm' } } }
+      binds.plan(config, {
+        id = id,
+        bundle = '/b',
+        stat = context.stat,
+        mount_size = function()
+          return bytes
+        end,
+      })
+      return config.mounts[1].options[5]
+    end
+    assert.equal('size=8589934592', size(8589934592))
+    assert.equal('size=64m', size(nil))
+  end)
+
   it('plans: carries, drops, gives a tmpfs, makes sources absolute', function()
     local config = {
       mounts = {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.py.cluster.base import Cluster
-from tests.py.engines.conftest import leaving_nothing
+from tests.py.cluster.sandboxed import SandboxCluster
+from tests.py.engines.conftest import NODES_SETTINGS, RSYNC_SETTINGS, leaving_nothing
 from tests.py.engines.engine import IMAGE
 from tests.py.engines.podman import Podman
 
@@ -66,6 +67,30 @@ def test_a_volume_can_be_written_where_it_is_shared(podman: Podman, option: str)
     assert done.returncode == 1 and b"Read-only file system" in done.stderr
     keep.unlink()
     keep.parent.rmdir()
+
+
+@pytest.mark.engine_command(
+    "podman", "run --dns", note="with the shipped stagers; with `rsync` to nodes it is the node's"
+)
+@pytest.mark.engine_command("podman", "run --shm-size", note="with the shipped stagers")
+@pytest.mark.parametrize(
+    ("settings", "server"),
+    [("", "192.0.2.1"), (RSYNC_SETTINGS, "192.0.2.1"), (NODES_SETTINGS, "192.0.2.2")],
+    ids=["shared", "rsync", "rsync to nodes"],
+)
+def test_name_servers_and_shared_memory(podman: Podman, settings: str, server: str) -> None:
+    """podman writes the one after `create`, and has mounted the other before."""
+    podman.cluster.root_path(f"{podman.cluster.site_dir()}/scrun.lua").unlink()
+    if settings:
+        podman.cluster.override("settings", settings)
+    if not isinstance(podman.cluster, SandboxCluster):
+        pytest.skip("only in a cluster of ours may a test change the nodes' name servers")
+    podman.cluster.write_file("/etc/resolv.conf", "nameserver 192.0.2.2\n")
+    script = "cat /etc/resolv.conf; df -k /dev/shm | tail -n 1"
+    options = ("--dns=192.0.2.1", "--shm-size=3m")
+    shown = run(podman, *options, IMAGE, "sh", "-c", script).decode().split()
+    podman.cluster.write_file("/etc/resolv.conf", "")
+    assert (shown[:2], shown[3]) == (["nameserver", server], "3072")
 
 
 @pytest.mark.engine_command("podman", "volume")
