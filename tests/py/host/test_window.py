@@ -35,7 +35,7 @@ def take():
             end.poll()
         window.close()
         say("closed")
-    elif command == "end":
+    else:  # "end", or nobody is left to say so
         os._exit(0)
 loop.watch(0, take)
 say("ready")
