@@ -37,7 +37,12 @@ DAEMONS = ("containerd", "dockerd", "shim")
         ),
         pytest.param(
             "dockerd",
-            marks=pytest.mark.engine_command("docker", "restart of dockerd with live-restore"),
+            marks=pytest.mark.engine_command(
+                "docker",
+                "restart of dockerd with live-restore",
+                note="one that is killed while an exec begins leaves containerd's task behind when "
+                "the container is removed by force, with any runtime",
+            ),
         ),
     ],
 )
