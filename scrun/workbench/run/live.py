@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Any
 
 from scrun.errors import ScriptError, ScrunError, StateError
+from scrun.host.loop import Timer
 from scrun.hot.parse import Command
 from scrun.hot.wire import loads
 from scrun.lua.search import SearchPath
@@ -148,9 +149,8 @@ class LiveVerb:
         """Let all be seen from now on."""
         self._events.drain()
         held, self._held = self._held or [], None
-        for event in held:
-            if all_of_it:
-                self._journal.add(event)
+        for event in held if all_of_it else ():
+            self._journal.add(event)
 
     # -- the verb ----------------------------------------------------------------------------
 
@@ -290,20 +290,21 @@ class LiveVerb:
         """Wait for the container's end, None: until we are stopped; False: it goes on."""
         monitor = self._monitor
         assert monitor is not None
+        timers: list[Timer] = []
+        stops: list[Callable[[], None]] = []
 
         def begin(done: Callable[[], None]) -> None:
             def ended() -> None:
                 if monitor.status is not None:
                     done()
 
+            stops.append(done)
             monitor.on_answer = ended
             if seconds is not None:
                 timers.append(self._loop.call_later(seconds, done))
-            self._stop_waiting = done
             ended()
 
-        timers = []  # type: ignore[var-annotated]
-        self._attendant.wait(begin, lambda: self._stop_waiting())
+        self._attendant.wait(begin, lambda: stops[0]())
         for timer in timers:
             timer.cancel()
         return monitor.status is not None
