@@ -34,6 +34,16 @@ def podman(scrun_cluster: Cluster) -> Iterator[Podman]:
         yield podman
 
 
+@pytest.fixture(scope="module")
+def lasting_podman(installed_cluster: Cluster) -> Iterator[Podman]:
+    """The same for all tests of a module, which share containers; nothing is left by the last."""
+    installed_cluster.site_script(MANUAL_EXAMPLE)
+    with leaving_nothing(installed_cluster) as podman:
+        yield podman
+    installed_cluster.restore_site()
+    installed_cluster.cancel_jobs()
+
+
 @pytest.fixture(params=["manual example", "shared", "rsync", "rsync to nodes"])
 def staged_podman(request: pytest.FixtureRequest, scrun_cluster: Cluster) -> Iterator[Podman]:
     """alice's podman, once for each way to stage: a script, and the settings without one."""

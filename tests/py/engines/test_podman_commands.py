@@ -17,21 +17,27 @@ pytestmark = pytest.mark.slurm
 NO_CGROUP_V2 = "refused by rootless podman itself on a machine with cgroups v1"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def podman(lasting_podman: Podman) -> Podman:
+    """What is done with a container here leaves it as it was."""
+    return lasting_podman
+
+
+@pytest.fixture(scope="module")
 def web(podman: Podman) -> Iterator[str]:
     """A container that runs, and wrote a file into its root."""
     podman.run_detached(f"echo new >/new; {TRAPS}", "--name", "web", "--label", "a=b")
     podman.wait_for_log("web", b"up\n")
     yield "web"
-    podman("rm", "-f", "-t", "0", "web", "other", check=True)
+    podman("rm", "-f", "-t", "0", "web", check=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ended(podman: Podman) -> Iterator[str]:
     """A container that has ended, its changes staged out."""
-    podman("run", "--name", "web", IMAGE, "sh", "-c", "echo new >/new; rm /etc/group", check=True)
-    yield "web"
-    podman("rm", "-f", "-t", "0", "web", check=True)
+    podman("run", "--name", "ended", IMAGE, "sh", "-c", "echo new >/new; rm /etc/group", check=True)
+    yield "ended"
+    podman("rm", "ended", check=True)
 
 
 @pytest.mark.engine_command("podman", "inspect")
@@ -69,25 +75,26 @@ def test_a_new_name_is_the_same_container(podman: Podman, web: str) -> None:
     podman.text("rename", web, "other")
     podman.text("kill", "-s", "USR1", "other")
     podman.wait_for_log("other", b"usr1\n")
+    podman.text("rename", "other", web)
 
 
 @pytest.mark.engine_command("podman", "init")
 def test_init_creates_and_start_runs(podman: Podman) -> None:
     """Between the two it has a job, and nothing runs."""
-    container_id = podman.text("create", "--name", "web", IMAGE, "echo", "ran")
-    podman.text("init", "web")
-    assert podman.state("web")["Status"] == "initialized"
+    container_id = podman.text("create", "--name", "new", IMAGE, "echo", "ran")
+    podman.text("init", "new")
+    assert podman.state("new")["Status"] == "initialized"
     assert podman.job(container_id).state == "RUNNING"
-    assert podman.logs("web") == b""
-    assert podman.text("start", "--attach", "web") == "ran"
-    podman.text("rm", "web")
+    assert podman.logs("new") == b""
+    assert podman.text("start", "--attach", "new") == "ran"
+    podman.text("rm", "new")
 
 
 @pytest.mark.engine_command("podman", "events")
 def test_events_tell_of_its_life(podman: Podman) -> None:
-    podman("run", "--name", "web", "--rm", IMAGE, "true", check=True)
+    podman("run", "--name", "brief", "--rm", IMAGE, "true", check=True)
     podman_events = podman.text(
-        *("events", "--stream=false", "--filter", "container=web", "--format", "{{.Status}}")
+        *("events", "--stream=false", "--filter", "container=brief", "--format", "{{.Status}}")
     )
     seen = podman_events.split()
     assert [s for s in seen if s in ("create", "init", "start", "died", "remove")][-5:] == [
@@ -152,7 +159,9 @@ def test_info_names_the_runtime(podman: Podman) -> None:
     assert host["ociRuntime"]["version"].startswith("scrun version ")
 
 
-@pytest.mark.engine_command("podman", "cp")
+@pytest.mark.engine_command(
+    "podman", "cp", note="what is in a volume or on a tmpfs of a running one is not seen"
+)
 def test_cp_of_a_running_container(podman: Podman, web: str) -> None:
     """Its own files, not this machine's; and what is copied in the process sees."""
     cluster = podman.cluster

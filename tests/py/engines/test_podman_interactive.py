@@ -62,6 +62,7 @@ def test_a_prompt_of_an_execed_process(podman: Podman) -> None:
     podman("rm", "--force", "--time", "0", container, check=True)
 
 
+@pytest.mark.engine_command("podman", "run -i")
 def test_many_megabytes_without_loss(podman: Podman) -> None:
     """What goes in comes out, byte for byte, with nothing of it in memory anywhere."""
     pipe = subprocess.PIPE

@@ -171,10 +171,34 @@ def test_limits_that_podman_keeps_to_itself(podman: Podman) -> None:
     assert done.stdout == b"ran\n" and b"Resource limits are not supported" in done.stderr
 
 
+@pytest.mark.engine_command(
+    "podman",
+    "run --ulimit",
+    note="but limits nothing: srun hands on the limits of this machine, as `ulimit -n 512` has set "
+    "before `podman run`",
+)
+@pytest.mark.engine_command(
+    "podman", "run --group-add", note="but adds none: a user's container has one group"
+)
+@pytest.mark.engine_command("podman", "run --oom-score-adj", note="but the node's stays")
+@pytest.mark.engine_command(
+    "podman", "run --preserve-fds", note="but hands on none: no descriptor goes to a node"
+)
+def test_what_a_node_does_not_give_a_user(podman: Podman) -> None:
+    """It is left out: what podman asks for by itself would keep a container from running."""
+    podman.cluster.root_path(f"{podman.cluster.site_dir()}/scrun.lua").unlink()
+    script = "ulimit -n; id -G; cat /proc/self/oom_score_adj; ls /proc/self/fd/3"
+    options = "--ulimit=nofile=300:300 --group-add=5 --oom-score-adj=500 --preserve-fds=1"
+    command = f"ulimit -n 512; exec podman run --rm {options} {IMAGE} sh -c '{script}' 3</dev/null"
+    done = podman.cluster.run(["sh", "-c", command], user=podman.user)
+    assert done.stdout.split() == [b"512", b"0", b"0"]
+    assert b"/proc/self/fd/3: No such file or directory" in done.stderr
+
+
 @pytest.mark.engine_command("podman", "run --timeout", note="podman's own status is 255 then")
 def test_a_timeout_ends_it(podman: Podman) -> None:
     """conmon kills what it takes for the container: that ends the job."""
-    done = podman("run", "--rm", "--timeout=2", IMAGE, "sleep", "600")
+    done = podman("run", "--rm", "--timeout=1", IMAGE, "sleep", "600")
     assert done.returncode == 255
     assert podman.wait_for_nothing() == []
 
