@@ -5,6 +5,7 @@
 local binds = require 'scrun.oci.binds'
 local bundle = require 'scrun.stage.bundle'
 local host = require 'host'
+local idmap = require 'scrun.oci.idmap'
 local origin = require 'scrun.stage.origin'
 local place = require 'scrun.stage.place'
 
@@ -51,6 +52,11 @@ function M.stage_in(ctx)
   local config, rootfs, code = bundle.read(ctx)
   if not config then
     return nil, rootfs, code
+  end
+  if ctx.backend == 'slurm' and ctx.rootless and idmap.has_shifted_root(config, ctx.user_id) then
+    local text = "linux.uidMappings: the image's files belong to a subordinate id, which nodes do "
+      .. 'not map. use --userns=host, or set stage = "rsync"'
+    return nil, text, 'BAD_CONFIG'
   end
   local directory, errmsg
   directory, errmsg, code = M.choose_directory(ctx)
