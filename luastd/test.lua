@@ -8,7 +8,7 @@
 ---     end)
 ---
 --- Runs in Lua 5.1 to 5.5 and LuaJIT.
-local assert = require 'luastd.test.assertions'
+local asserts = require 'luastd.test.assertions'
 local blocks = require 'luastd.test.blocks'
 local filter = require 'luastd.test.filter'
 local match = require 'luastd.test.match'
@@ -24,20 +24,22 @@ local M = {}
 
 --- Names that a spec file has besides; the runner adds its own.
 ---@type table<string, any>
-M.names = { assert = assert, match = match, mock = mock, spy = spy, stub = stub }
+M.names = { assert = asserts, match = match, mock = mock, spy = spy, stub = stub }
 
 ---@class scrun.test.Options: scrun.test.Filter
 ---@field seed? integer shuffle by it
 ---@field names? table<string, any> more names for the spec
+---@field path? string where the project's own modules are, as in package.path
 
---- What specs for busted require by other names.
+--- What specs for busted require by other names; what a project has of its own goes before.
 ---@param names table<string, any>
-local function preload(names)
+---@param own? string templates of the project's own files, as in package.path
+local function preload(names, own)
   local modules = {
     busted = names,
-    luassert = assert,
+    luassert = asserts,
     say = say,
-    ['luassert.assert'] = assert,
+    ['luassert.assert'] = asserts,
     ['luassert.match'] = match,
     ['luassert.mock'] = mock,
     ['luassert.spy'] = spy,
@@ -46,6 +48,10 @@ local function preload(names)
   }
   for name, module in pairs(modules) do
     package.preload[name] = function()
+      local file = own and package.searchpath(name, own) -- luacheck: ignore 143
+      if file then
+        return assert(loadfile(file))(name, file)
+      end
       return module
     end
   end
@@ -70,7 +76,7 @@ function M.run(chunk, source, options, reporter)
       names[name] = value
     end
   end
-  preload(names)
+  preload(names, options.path)
   scope.set_environment(chunk, scope.environment(names))
   file.body = chunk
   local run = {

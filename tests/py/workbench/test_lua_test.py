@@ -225,3 +225,12 @@ def test_specs_for_busted_find_its_modules(project: Project) -> None:
         "  assert.is_function(spy.new)\n  assert.truthy(say)\nend) end)",
     )
     assert project.run().outcomes == {"a b": "pass"}
+
+
+def test_a_project_s_own_module_goes_before_ours(project: Project) -> None:
+    """Its specs test what it brings, though ours has the same name."""
+    project.write("src/say.lua", "return { own = ... }")
+    project.write(
+        "spec/a_spec.lua", "it('x', function() assert.equal('say', require('say').own) end)"
+    )
+    assert project.run().status == 0
