@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.py.engines.engine import IMAGE, STUBBORN, TRAPS
+from tests.py.engines.engine import IMAGE, STUBBORN
 from tests.py.engines.podman import Podman
 
 pytestmark = pytest.mark.slurm
@@ -120,11 +120,10 @@ def test_conmon_of_a_created_container(podman: Podman) -> None:
     remove(podman)
 
 
-@pytest.mark.parametrize("script", [TRAPS, STUBBORN], ids=["has traps", "ignores TERM"])
 @who_dies
-def test_while_it_runs(podman: Podman, script: str, victims: tuple[str, ...]) -> None:
+def test_while_it_runs(podman: Podman, victims: tuple[str, ...]) -> None:
     """In the foreground, so that there is a podman."""
-    runs = started(podman, "run", "--name", "web", IMAGE, "sh", "-c", script)
+    runs = started(podman, "run", "--name", "web", IMAGE, "sh", "-c", STUBBORN)
     podman.cluster.wait_until(
         lambda: podman("container", "exists", "web").returncode == 0, timeout_s=20
     )

@@ -177,7 +177,7 @@ def test_limits_that_podman_keeps_to_itself(podman: Podman) -> None:
     "before `podman run`",
 )
 @pytest.mark.engine_command(
-    "podman", "run --group-add", note="but adds none: a user's container has one group"
+    "podman", "run --group-add", note="but adds none: the user's own count, as with `keep-groups`"
 )
 @pytest.mark.engine_command("podman", "run --oom-score-adj", note="but the node's stays")
 @pytest.mark.engine_command(
