@@ -15,6 +15,8 @@ def main() -> None:
             verbs.run(**arguments)
         case "floor":
             verbs.time_floor(**arguments)
+        case "control":
+            verbs.time_first_signal(**arguments)
         case "podman":
             podman.run(**arguments)
         case _:

@@ -11,6 +11,7 @@ from bench.inside.timing import Call, Dropped, Output, call
 
 UP_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 20.0
+SETTLE_S = 0.3
 SIGKILL, SIGWINCH = "9", "28"
 
 Report = Callable[[str, str, float], None]
@@ -79,6 +80,23 @@ class Life:
         self._report(self.verb, self._who, (time.perf_counter() - killed_at) * 1000)
         self._time("delete", "delete", self._id)
 
+    def run_to_first_signal(self, bundle: str) -> None:
+        """Live until the first signal; raises Dropped as `run`."""
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        output = Output(reader)
+        try:
+            argv = [*self._runtime, "create", "--bundle", bundle, self._id]
+            call(argv, stdout=writer, watch=output)
+            call([*self._runtime, "start", self._id], watch=output)
+            timing.await_output(output, UP_TIMEOUT_S)
+        finally:
+            os.close(reader)
+            os.close(writer)
+        timing.wait_until(_has_control_step, "control step", timeout_s=UP_TIMEOUT_S)
+        time.sleep(SETTLE_S)  # it learns which process is the container's
+        self._time("kill, first, begun with it", "kill", self._id, SIGWINCH)
+        call([*self._runtime, "delete", "--force", self._id])
+
     def _time(self, what: str, *arguments: str, watch: Output | None = None) -> Call:
         self.verb = what
         timed = call([*self._runtime, *arguments], watch=watch)
@@ -95,6 +113,27 @@ class Life:
         except ValueError:
             told = f"{queried.output!r}, {timing.last_line(queried.errors)}"
             raise Dropped(f"state is no JSON: {told}") from None
+
+
+def time_first_signal(program: str, *, who: str, bundle: str, rounds: int) -> None:
+    """Time the first signal of ``rounds`` lives, each once its control step is there."""
+    for number in range(rounds + 1):
+        report = timing.report if number else _discard
+        life = Life(who, program, f"bench-control-{number}", report)
+        try:
+            life.run_to_first_signal(bundle)
+        except Dropped as reason:
+            if number:
+                timing.report_dropped("kill, first, begun with it", who, str(reason))
+        finally:
+            timing.end_leftovers()
+            shutil.rmtree(life.root, ignore_errors=True)
+        timing.wait_for_quiet_cluster()
+
+
+def _has_control_step() -> bool:
+    argv = ["/usr/bin/squeue", "--noheader", "--me", "--steps", "--format=%j"]
+    return "scrun-control" in call(argv).output.split()
 
 
 def time_floor(commands: dict[str, dict[str, Sequence[str]]], *, rounds: int) -> None:

@@ -121,7 +121,7 @@ function host.start_step(argv) end
 ---@return string? code
 function host.signal(name) end
 
---- Begins the control step, which `signal` and the like need, and does not wait for it.
+--- Begins the control step, which `signal` and the like need, in a moment; does not wait for it.
 ---@return true ok
 function host.begin_control() end
 
