@@ -59,10 +59,10 @@ return {
   --- (`podman run -i`) or SCRUN_UNBUFFEREDIO is set. Several tasks, or labels: always lines.
   output = 'auto',
 
-  --- When the control step of a container begins, the shell on its node that delivers signals, runs
-  --- exec and measures: `needed`: with the first of these, which then takes 50 ms longer; `start`:
-  --- 0.2 s after the container. It costs this machine 4.5 MB, and the node about as much, as long as
-  --- the container runs.
+  --- When the control step of a container begins, the shell on its node that delivers signals,
+  --- runs exec and measures: `needed`: with the first of these, which then takes 50 ms longer;
+  --- `start`: 0.2 s after the container. It costs this machine 4.5 MB, and the node about as much,
+  --- as long as the container runs.
   control_step = 'needed',
 
   --- Variables of the job that the container gets: Lua patterns of names.
