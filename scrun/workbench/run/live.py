@@ -166,7 +166,7 @@ class LiveVerb:
         reason = self._attendant.reason
         if reason is not None:
             shown = failure if isinstance(failure, ScriptError) else None
-            return explain_end(shown, reason, f"verb {verb}")
+            return explain_end(shown, reason, f"scrun.verbs.{verb}")
         if failure is not None and verb == "create":
             failure.message = failure.message.removeprefix(f"create {self.options.container_id}: ")
         return failure
@@ -272,7 +272,7 @@ class LiveVerb:
         if verb in ("start", "kill"):
             self._ends_within(self.options.linger_s)
         if self._attendant.reason is not None:
-            return explain_end(None, self._attendant.reason, f"after {verb}")
+            return explain_end(None, self._attendant.reason, f"after scrun.verbs.{verb}")
         monitor.drain()
         self._events.drain()
         has_ended = monitor.status is not None
