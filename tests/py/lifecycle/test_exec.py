@@ -217,7 +217,7 @@ def test_a_terminal_of_its_own(runtime: Runtime) -> None:
         )
         terminal = console.accept()
         assert process.wait(30) == 0
-        terminal.expect(rb"/dev/pts/\d+\r\n24 90\r\nready\r\n")
+        terminal.expect(rb"/dev/pts/\d+\r+\n24 90\r+\nready\r+\n")  # runc may add a \r
         terminal.send(b"\x03")
         terminal.expect(rb"int\r\n")
         read_to_end(terminal)
