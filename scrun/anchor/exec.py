@@ -19,6 +19,7 @@ from scrun.errors import ScrunError, StateError
 from scrun.host.directory import write_pid_file
 from scrun.host.loop import Loop
 from scrun.host.process import (
+    Process,
     end_identified,
     fork,
     identify,
@@ -32,9 +33,11 @@ from scrun.hot.wire import dumps, loads
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, NoReturn
 
+    from scrun.cluster.resizing import Resizing
+    from scrun.host.terminal import Terminal
     from scrun.hot.parse import Command
 
 FAILED = 255  # as crun and runc say that there was no process to have a status
@@ -122,6 +125,8 @@ class Session:
         self._messages = os.memfd_create("srun", os.MFD_CLOEXEC)
         self._group = False
         self._runtime = b""  # see `identify`: whom the process between stands for
+        self._resizing: Resizing | None = None
+        self._follow_size: Callable[[], None] | None = None  # to be called once the process runs
 
     def run(self) -> int:
         """Live; returns the status.
@@ -130,8 +135,9 @@ class Session:
             StateError: the process never ran.
         """
         terminal = self._request.open_terminal()
+        self._loop.watch_signals(FORWARDED, self._forward)
         try:
-            self._process = self._start(terminal.path if terminal is not None else None)
+            self._process = self._start(terminal)
             reader = None
             if self._launch.get("piped"):
                 reader = Reader(self._loop, 1, lambda: _send(self._connection, {"deaf": True}))
@@ -140,7 +146,6 @@ class Session:
                 for fd in range(3, 3 + self._request.preserved):
                     os.close(fd)
             self._loop.watch(self._connection.fileno(), self._anchor_spoke)
-            self._loop.watch_signals(FORWARDED, self._forward)
             self._loop.when_ended(self._process, self._ended)
             _send(self._connection, {"watch": True})
             while not self._over:
@@ -149,6 +154,8 @@ class Session:
                 reader.forget()
         finally:
             self._request.restore_terminal()
+            if self._resizing is not None:
+                self._resizing.close()
             if terminal is not None:
                 terminal.close()
         _send(self._connection, {"ended": True})
@@ -157,10 +164,11 @@ class Session:
         assert self._status is not None
         return self._status
 
-    def _start(self, terminal: str | None) -> Any:
+    def _start(self, own: Terminal | None) -> Process:
         launch, request = self._launch, self._request
         environment = dict(launch["environment"])
-        inherits = request.terminal and terminal is None
+        terminal = None if own is None else own.path
+        inherits = request.terminal and own is None
         self._group = not inherits  # a group in the background may not read the terminal
         if not launch.get("srun"):
             preserved = range(3, 3 + request.preserved)
@@ -175,14 +183,29 @@ class Session:
                 self._runtime = identify(pid)
                 return process
             return spawn(argv, environment, terminal=terminal, group=group, extra=preserved)
-        return spawn_step(
+        resizing = None
+        if own is not None and self._parent is not None:  # we lead a session that has no terminal
+            from scrun.cluster.resizing import Resizing  # few processes have one
+
+            self._resizing = resizing = Resizing(self._loop, own.path, self._when_started)
+        process = spawn_step(
             launch["srun"],
             launch["argv"],
             environment,
             messages=self._messages,
             terminal=terminal,
+            controlling=resizing is None or not resizing.is_in_control,
             inherits=inherits,
         )
+        if resizing is not None and own is not None:
+            resizing.begin(process, own.size())
+        return process
+
+    def _when_started(self, follow: Callable[[], None]) -> None:
+        if self._outcome:
+            follow()
+        else:
+            self._follow_size = follow
 
     def _anchor_spoke(self) -> None:
         data = self._connection.recv(REPLY_BYTES)
@@ -201,6 +224,8 @@ class Session:
         if self._outcome is not None:
             return
         self._outcome = True
+        if self._follow_size is not None:
+            self._follow_size()
         if self._parent is None:
             if self._request.pid_file:
                 write_pid_file(self._request.pid_file, os.getpid())

@@ -7,12 +7,13 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.py.lifecycle.console import Console, read_to_end, with_terminal
+from tests.py.lifecycle.console import DEVPTS, Console, read_to_end, with_terminal
 from tests.py.lifecycle.runtimes import Bundle, Runtime
 
 SLEEP = "echo up; exec sleep 100"
@@ -220,6 +221,30 @@ def test_a_terminal_of_its_own(runtime: Runtime) -> None:
         terminal.expect(rb"/dev/pts/\d+\r+\n24 90\r+\nready\r+\n")  # runc may add a \r
         terminal.send(b"\x03")
         terminal.expect(rb"int\r\n")
+        read_to_end(terminal)
+    assert runtime("delete", "--force", "web").returncode == 0
+
+
+def test_sizes_that_come_while_it_begins(runtime: Runtime) -> None:
+    """The last one counts: an engine tells them as soon as it has the terminal."""
+    bundle = runtime.make_bundle(SLEEP)
+    bundle.edit(lambda config: config["mounts"].append(DEVPTS))
+    runtime.create("web", bundle)
+    assert runtime("start", "web").returncode == 0
+    script = 'until [ "$(stty size)" = "40 90" ]; do sleep 0.05; done; echo fits'
+    path = process_file(runtime, bundle, args=["sh", "-c", script], terminal=True)
+    with Console(runtime) as console:
+        options = ["--process", path, "--detach", "--console-socket", console.path]
+        process = runtime.popen(runtime.argv("exec", *options, "web"))
+        terminal = console.accept()
+        rows = 0
+        while process.poll() is None:
+            rows += 1
+            console.set_size(rows, 90)
+            time.sleep(0.005)
+        assert process.returncode == 0
+        console.set_size(40, 90)
+        terminal.expect(rb"fits\r\n")
         read_to_end(terminal)
     assert runtime("delete", "--force", "web").returncode == 0
 
