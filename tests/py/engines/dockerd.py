@@ -104,8 +104,7 @@ class Daemons:
 
     def _end_of_another_session(self, name: str) -> None:
         """End a daemon of a session that was killed in a cluster that stays up."""
-        for process in self.cluster.processes(f"^{name}$"):
-            os.kill(process.host_pid, signal.SIGKILL)
+        self.cluster.kill_processes(f"^{name}$")
         self.cluster.wait_until(
             lambda: not self.cluster.processes(f"^{name}$"),
             timeout_s=START_TIMEOUT_S,

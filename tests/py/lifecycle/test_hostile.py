@@ -228,8 +228,7 @@ def test_nothing_is_staged_out_under_a_running_process(slurm: ClusterRuntime) ->
     slurm.create("web", bundle)
     assert slurm("start", "web").returncode == 0
     slurm.wait_output(bundle, "up\n")
-    for process in slurm.cluster.processes(f"srun .*--container {slurm.home}"):
-        os.kill(process.host_pid, signal.SIGKILL)
+    assert slurm.cluster.kill_processes(f"srun .*--container {slurm.home}")
     slurm.wait_status("web", "stopped")
     assert "web" not in slurm.outside(told).read_text().split()
     assert slurm("delete", "web").returncode == 0
