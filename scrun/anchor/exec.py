@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 FAILED = 255  # as crun and runc say that there was no process to have a status
 FORWARDED = (1, 2, 3, 10, 12, 15)  # HUP, INT, QUIT, USR1, USR2, TERM
+END_S = 1.0  # for a step to end by itself: its process did not run, or the container has ended
 OUTCOME_S = 3.0  # for the anchor to tell of a failure, when the process has ended in one
 REPLY_BYTES = 262144
 
@@ -122,6 +123,7 @@ class Session:
         self._outcome: bool | None = None  # whether the process has run; None: not known yet
         self._over = False
         self._failure: StateError | None = None
+        self._refusal = ("", "")  # why it has not run, and the code
         self._messages = os.memfd_create("srun", os.MFD_CLOEXEC)
         self._group = False
         self._runtime = b""  # see `identify`: whom the process between stands for
@@ -211,14 +213,19 @@ class Session:
         data = self._connection.recv(REPLY_BYTES)
         if not data:  # the anchor is gone, or the container has ended
             self._loop.forget(self._connection.fileno())
-            self._kill()
+            # A step whose srun is killed goes on for seconds, and so does its job.
+            self._loop.call_later(END_S if self._launch.get("srun") else 0, self._kill)
             return
         reply = loads(data)
         if reply["ok"]:
             self._has_started()
+            return
+        self._outcome = False
+        self._refusal = (reply["message"], reply["code"])
+        if self._status is not None:
+            self._fail(*self._refusal)
         else:
-            self._outcome = False
-            self._fail(reply["message"], reply["code"])
+            self._loop.call_later(END_S, lambda: self._fail(*self._refusal))
 
     def _has_started(self) -> None:
         if self._outcome is not None:
@@ -236,7 +243,9 @@ class Session:
 
     def _ended(self, status: int) -> None:
         self._status = status
-        if self._outcome is None and status == NOT_STARTED:
+        if self._outcome is False:
+            self._fail(*self._refusal)
+        elif self._outcome is None and status == NOT_STARTED:
             self._loop.call_later(OUTCOME_S, self._give_up)
         else:
             self._has_started()
