@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from scrun.errors import ScrunError
-from scrun.host.process import Process
+from scrun.host.process import Process, kill_group
 from scrun.host.relayed import spawn_relayed
 
 TIMEOUT_S = 20
@@ -45,6 +45,7 @@ class Place:
         folder = directory / ("long" * 30)
         folder.mkdir()
         self.path = folder / "console"
+        self.pid = 0
         self.master, self.slave = os.openpty()
         attributes = termios.tcgetattr(self.slave)
         attributes[1] &= ~termios.OPOST
@@ -54,7 +55,8 @@ class Place:
     def spawn(self, *argv: str) -> tuple[Process, int]:
         """Start a program."""
         path = os.ttyname(self.slave)
-        return spawn_relayed(argv, dict(os.environ), str(self.path), terminal=path)
+        process, self.pid = spawn_relayed(argv, dict(os.environ), str(self.path), terminal=path)
+        return process, self.pid
 
     def run(self, script: str) -> tuple[Process, int]:
         """Start a command on a terminal of its own."""
@@ -78,7 +80,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
     for fd in (made.master, made.slave):
         if fd >= 0:
             os.close(fd)
-    assert not made.path.exists()
+    is_waited_for = made.path.exists()
+    if is_waited_for:
+        kill_group(made.pid)
+    assert not is_waited_for
 
 
 def wait(process: Process) -> int:
