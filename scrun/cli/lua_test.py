@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,17 @@ from scrun.workbench.test.results import FileResult, count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import FrameType
 
-INTERRUPTED = 130
+ENDING = (signal.SIGHUP, signal.SIGTERM)  # besides SIGINT
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal ends us; it has the number."""
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)
 
 
 class Test(Command):
@@ -29,13 +39,16 @@ class Test(Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, or complain and leave."""
+        for number in ENDING:
+            if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores one
+                signal.signal(number, _stop)
         try:
             return super().invoke(ctx)
         except UsageError as mistake:
             log.report(mistake)
             return USAGE
-        except KeyboardInterrupt:
-            return INTERRUPTED
+        except KeyboardInterrupt as stop:
+            return 128 + (stop.args[0] if isinstance(stop, Stopped) else signal.SIGINT)
 
 
 def _dialects(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[str, ...]:

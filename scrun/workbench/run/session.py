@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from scrun.errors import ConfigError
 from scrun.host.loop import Loop
 from scrun.host.user import Caller
 from scrun.lua.search import SearchPath, check_owner
 from scrun.settings import Settings
+from scrun.workbench import scratch
 from scrun.workbench.run.attend import Attendant
 from scrun.workbench.run.backends import open_place
 from scrun.workbench.run.bundle import Bundle, copy_bundle, make_bundle, open_bundle
@@ -51,17 +50,15 @@ def run(
 
 @contextmanager
 def _work_directory(options: Options) -> Iterator[str]:
-    try:
-        directory = tempfile.mkdtemp(prefix="scrun-run-", dir=options.work_dir)
-    except OSError as err:
-        raise ConfigError(f"--work-dir {options.work_dir}: {err.strerror}") from err
-    try:
+    with ExitStack() as stack:
+        made = scratch.directory("scrun-run-", options.work_dir, keep=options.keep)
+        try:
+            directory = stack.enter_context(made)
+        except OSError as err:
+            raise ConfigError(f"--work-dir {options.work_dir}: {err.strerror}") from err
         for name in ("spool", "scratch", "files"):
             os.mkdir(f"{directory}/{name}", 0o700)
         yield os.path.realpath(directory)
-    finally:
-        if not options.keep:
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 class Session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
@@ -9,11 +10,11 @@ import select
 import shutil
 import signal
 import sys
-import tempfile
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from scrun.host.process import SESSION, Process, fork, kill_group, kill_relatives
+from scrun.workbench import scratch as directories
 from scrun.workbench.test.child import LOADING, Child
 from scrun.workbench.test.results import FileResult, TestResult
 from scrun.workbench.test.state import State
@@ -31,6 +32,35 @@ MOST_FILES = 100  # for one process
 SHARES = 4  # of what is left, that each of the processes would get
 
 
+class Leash:
+    """A pipe that ends with the process that makes it, and its children with the pipe.
+
+    They may be in what they cannot be interrupted in, so it is for the kernel to kill them.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC)
+
+    def take(self) -> None:
+        """In a child: be killed with what is in its process group once the parent is gone."""
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        os.close(self._writer)
+        # Opened anew: whom to tell is kept for each opening.
+        reader = os.open(f"/proc/self/fd/{self._reader}", os.O_RDONLY | os.O_CLOEXEC)
+        os.close(self._reader)
+        fcntl.fcntl(reader, fcntl.F_SETOWN, -os.getpid())
+        fcntl.fcntl(reader, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(reader, fcntl.F_SETFL, os.O_ASYNC)
+        if select.select([reader], [], [], 0)[0]:  # it was gone before
+            os._exit(1)
+
+    def close(self) -> None:
+        """Let go of it, once the children have ended."""
+        os.close(self._reader)
+        os.close(self._writer)
+
+
 class Running:
     """The process of some spec files, as its parent sees it.
 
@@ -42,7 +72,7 @@ class Running:
     """
 
     def __init__(
-        self, batch: Sequence[Numbered], child: Child, options: Options, scratch: str
+        self, batch: Sequence[Numbered], child: Child, options: Options, scratch: str, leash: Leash
     ) -> None:
         self.results: dict[int, FileResult] = {}
         self.rest = list(batch)
@@ -56,6 +86,8 @@ class Running:
         self._events = os.memfd_create("events")
 
         def body() -> NoReturn:
+            os.setsid()  # so that all it starts can be found
+            leash.take()
             live(batch, child, options, self._events, self._output, scratch)
 
         self.process = Process(fork(body))
@@ -153,29 +185,30 @@ def run(plan: Sequence[Spec], options: Options, jobs: int) -> Iterator[FileResul
     done: dict[int, FileResult] = {}
     next_one = 0
     poll = select.poll()
-    scratch = tempfile.mkdtemp(prefix="scrun-test-")
+    leash = Leash()
     sys.stdout.flush()  # or each child would have it to write, too
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                batch = _take_batch(waiting, jobs)
-                child = _child_for(batch[0][1], options, children)
-                one = Running(batch, child, options, scratch)
-                running[one.process.pidfd] = one
-                poll.register(one.process.pidfd, select.POLLIN)
-            for one in _attend(poll, running):
-                done |= one.results
-                waiting += reversed(one.rest)
-            while next_one in done:
-                if os.path.isdir(f"{scratch}/{next_one}"):
-                    shutil.rmtree(f"{scratch}/{next_one}", ignore_errors=True)
-                yield done.pop(next_one)
-                sys.stdout.flush()
-                next_one += 1
-    finally:
-        for one in running.values():
-            one.kill("interrupted")
-        shutil.rmtree(scratch, ignore_errors=True)
+    with directories.directory("scrun-test-") as scratch:
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    batch = _take_batch(waiting, jobs)
+                    child = _child_for(batch[0][1], options, children)
+                    one = Running(batch, child, options, scratch, leash)
+                    running[one.process.pidfd] = one
+                    poll.register(one.process.pidfd, select.POLLIN)
+                for one in _attend(poll, running):
+                    done |= one.results
+                    waiting += reversed(one.rest)
+                while next_one in done:
+                    if os.path.isdir(f"{scratch}/{next_one}"):
+                        shutil.rmtree(f"{scratch}/{next_one}", ignore_errors=True)
+                    yield done.pop(next_one)
+                    sys.stdout.flush()
+                    next_one += 1
+        finally:
+            for one in running.values():
+                one.kill("interrupted")
+            leash.close()
 
 
 def _take_batch(waiting: list[Numbered], jobs: int) -> list[Numbered]:

@@ -44,7 +44,6 @@ def live(
             with the size of the output then.
         scratch: directory for those of the specs, by their number.
     """
-    os.setsid()  # so that all it starts can be found
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     if options.capture:
         os.dup2(output, 1)

@@ -177,21 +177,28 @@ def test_traceback_has_no_host_frames(with_another: Project) -> None:
     assert "[host]" not in ended.out
 
 
-def test_interrupt(project: Project) -> None:
-    """Ctrl-C ends the run with status 130, and all that specs have started."""
-    begun = project.directory / "begun"
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_an_end_before_its_time(project: Project, number: signal.Signals) -> None:
+    """A signal to the run ends all that specs have started; the next run finds nothing."""
+    begun, files = project.directory / "begun", project.directory / "files"
+    files.mkdir()
     project.write(
         "a_spec.lua", f"it('x', function() os.execute('echo $$ >{begun}; sleep 999') end)"
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "scrun", "lua", "test"],
         cwd=project.directory,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT), "TMPDIR": str(files)},
         stdout=subprocess.DEVNULL,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     wait_until(lambda: begun.exists() and begun.read_text() != "")
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=20) == 130
+    process.send_signal(number)
+    killed = number == signal.SIGKILL
+    assert process.wait(timeout=20) == (-number if killed else 128 + number)
     shell = Path("/proc") / begun.read_text().strip()
     wait_until(lambda: not shell.exists())
+    if killed:
+        project.write("a_spec.lua", PASS)
+        assert project.run(env={"TMPDIR": str(files)}).status == 0
+    assert list(files.iterdir()) == []
