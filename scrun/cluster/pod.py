@@ -142,11 +142,10 @@ class PodJob:
             is_first = _try_lock(self._lock, LOCK_EX)
             if not is_first and not _try_lock(self._lock, LOCK_SH):
                 return None
-            if os.path.samestat(os.fstat(self._lock), os.stat(path)):
-                return is_first
+            # Else the last one has just removed it.
+            return is_first if _is_same(self._lock, path) else None
         except FileNotFoundError:
-            return None  # the last one has just removed it
-        return None
+            return None
 
     def _open_hold(self) -> bool:
         """Hold the job, if there is one."""
@@ -240,11 +239,15 @@ def sweep(root: str) -> None:
         directory = f"{root}/{name}"
         try:
             lock = os.open(f"{directory}/lock", os.O_RDWR | os.O_NOFOLLOW)
-        except OSError:  # it was made, and no more
-            _remove(directory)
+        except FileNotFoundError:  # it was made, and no more; or its removal was cut short
+            _remove_empty(directory)
+            continue
+        except OSError as err:
+            log.debug(f"{directory}: {err}")
             continue
         try:
-            if _try_lock(lock, LOCK_EX):
+            # A pod of the same name may have come in the place of the one whose lock we opened.
+            if _try_lock(lock, LOCK_EX) and _is_same(lock, f"{directory}/lock"):
                 _end_job(directory)
                 _remove(directory)
         except (ScrunError, OSError, ValueError) as err:
@@ -282,12 +285,26 @@ def _try_lock(fd: int, kind: int) -> bool:
     return True
 
 
+def _is_same(fd: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
+
+
 def _remove(directory: str) -> None:
     """Remove the directory of a pod. The caller has its lock, which goes last."""
     try:
         for name in FILES:
             if os.path.lexists(f"{directory}/{name}"):
                 os.unlink(f"{directory}/{name}")
-        os.rmdir(directory)
     except OSError as err:
+        log.debug(f"remove {directory}: {err}")
+    _remove_empty(directory)
+
+
+def _remove_empty(directory: str) -> None:
+    try:
+        os.rmdir(directory)
+    except OSError as err:  # or somebody has just come
         log.debug(f"remove {directory}: {err}")
