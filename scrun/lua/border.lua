@@ -327,19 +327,27 @@ local function set_path(path, value)
 end
 
 --- Calls `check` every `count` instructions of a script; a message from it ends the running
---- function. Each thread has a hook of its own, so it begins by setting it.
+--- function, and at the next instruction its caller, should that have caught it: a loop around a
+--- pcall would else go on for ever. Each thread has a hook of its own, so it begins by setting it.
 local function watch(check, count)
+  local getinfo, sethook = debug.getinfo, debug.sethook
+  local every = count
+
   local function hook()
-    if not script_runs then
+    if not script_runs or every == 1 and is_host(getinfo(2, 'S').source) then
       return
     end
     script_runs = false
     local message, code = enter(check())
     if message then
+      every = 1
+      sethook(hook, '', 1)
       raise(message, code)
+    elseif every == 1 then
+      every = count
+      sethook(hook, '', count)
     end
   end
-  local sethook = debug.sethook
   if jit then -- which has one hook for all threads, and asks none in compiled code
     jit.off()
     jit.flush()
@@ -347,7 +355,7 @@ local function watch(check, count)
     return
   end
   function hooked()
-    sethook(hook, '', count)
+    sethook(hook, '', every)
   end
   hooked()
   for _, name in ipairs { 'create', 'wrap' } do
