@@ -116,18 +116,18 @@ class Sessions:
             hang_up(self._on(node), directory)
         else:
             if not message.get("ended"):
-                self._kill(directory, node, SIGKILL)
+                self._kill(directory, node, SIGKILL, tidies=True)
             self._close(connection, directory)
 
     def _on(self, node: str) -> Callable[[str, TextAnswer], None]:
         return lambda command, answer: self._backend.ask(command, answer, node)
 
-    def _kill(self, directory: str, node: str, number: int) -> None:
+    def _kill(self, directory: str, node: str, number: int, *, tidies: bool = False) -> None:
         def sent(error: ScrunError | None) -> None:
             if error is not None:
                 log.debug(f"{self._container.id}: exec: {error}")
 
-        send_signal(self._on(node), directory, number, sent)
+        send_signal(self._on(node), directory, number, sent, tidies=tidies)
 
     def _close(self, connection: socket, directory: str) -> None:
         if self._open.pop(directory, None) is not None:

@@ -148,8 +148,12 @@ def hang_up(ask: Ask, directory: str) -> None:
     ask(f'kill -PIPE "$(cat {quote_word(directory)}/pump)"', lambda *_: None)
 
 
-def send_signal(ask: Ask, directory: str, number: int, done: Done) -> None:
-    """Send a signal to the process, which may be just beginning: runc writes its number late."""
+def send_signal(ask: Ask, directory: str, number: int, done: Done, *, tidies: bool = False) -> None:
+    """Send a signal to the process, which may be just beginning: runc writes its number late.
+
+    Args:
+        tidies: remove the directory then; with a killed srun goes the script that would do it.
+    """
 
     def answered(status: int, _: bytes) -> None:
         error = ClusterError(f"signal {number}: the process is gone", code="NOT_DELIVERED")
@@ -158,7 +162,8 @@ def send_signal(ask: Ask, directory: str, number: int, done: Done) -> None:
     place = quote_word(directory)
     patience = f"while [ -d {place} ] && [ ! -s {place}/pid ] && [ $i -lt 100 ]"
     wait = f"i=0; {patience}; do i=$((i+1)); sleep 0.05; done"
-    ask(f'{wait}; kill -{number} "$(cat {place}/pid)"', answered)
+    tidy = f"; rm -rf {place}" if tidies else ""
+    ask(f'{wait}; kill -{number} "$(cat {place}/pid)"{tidy}', answered)
 
 
 def _complaint(text: bytes) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.py.lifecycle.console import Console, read_to_end, with_terminal, without_frames
-from tests.py.lifecycle.runtimes import Bundle, Runtime
+from tests.py.lifecycle.runtimes import Bundle, ClusterRuntime, Runtime
 from tests.py.lifecycle.seat import Seat, at_a_terminal, wait_until
 
 PROMPT = b"READY> "
@@ -222,6 +222,24 @@ def test_a_slow_reader_of_a_further_process_gets_all(runtime: Runtime) -> None:
     assert status == 0, seen[-300:]
     assert without_extra(seen) == numbers(50_000)
     assert runtime("delete", "--force", "web").returncode == 0
+
+
+def test_a_further_process_goes_with_its_killed_session(slurm: ClusterRuntime) -> None:
+    """srun ends with the terminal, and its script on the node with srun: others tidy up."""
+    bundle = with_terminal(slurm.make_bundle("exec sleep 100"))
+    bundle.edit(lambda config: config["process"].update(terminal=False))
+    slurm.create("web", bundle)
+    assert slurm("start", "web").returncode == 0
+    for _ in range(2):
+        with at_a_terminal(slurm, "exec", "--tty", "web", "sh", "-c", "echo up; sleep 99") as seat:
+            seat.screen.expect_exact(b"up")
+            assert list(slurm.outside("/tmp").glob("scrun-exec-*"))
+            seat.process.kill()
+            wait_until(
+                lambda: not list(slurm.outside("/tmp").glob("scrun-exec-*")),
+                "its directory is gone",
+            )
+    assert slurm("delete", "--force", "web").returncode == 0
 
 
 @on_this_machine
