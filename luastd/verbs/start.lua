@@ -28,12 +28,21 @@ function M.argv(container, output)
   }, request)
 end
 
---- Edits the staged config.json, where that is in reach: it need not be on this machine.
+--- Whether the staged bundle can be changed. It need not be on this machine: then its path may be
+--- anybody's here, with links to files of the user's. An engine's own is not ours to change.
+---@param container scrun.Container
+---@return boolean
+local function is_in_reach(container)
+  local is_staged = container.bundle ~= container.variables.SCRUN_SUBMISSION_BUNDLE
+  return is_staged and container.owns_bundle
+end
+
+--- Edits the staged config.json, where that is in reach.
 ---@param container scrun.Container
 ---@param edit fun(config: oci.Config)
 local function edit_staged(container, edit)
-  if container.bundle == container.variables.SCRUN_SUBMISSION_BUNDLE then
-    return -- an engine's own file is not ours to change
+  if not is_in_reach(container) then
+    return
   end
   local path = container.bundle .. '/config.json'
   local file = io.open(path)
@@ -68,10 +77,10 @@ end
 --- Override point: brings what the engine wrote after `create` into the staged bundle.
 ---@param container scrun.Container
 function M.refresh(container)
-  local bundle = container.variables.SCRUN_SUBMISSION_BUNDLE
-  local files = container.bundle ~= bundle and io.open(container.bundle .. '/files')
+  local files = is_in_reach(container) and io.open(container.bundle .. '/files')
   if files then -- most engines' containers have some
     files:close()
+    local bundle = container.variables.SCRUN_SUBMISSION_BUNDLE
     carried.refresh(host.config(), bundle, container.bundle)
   end
 end

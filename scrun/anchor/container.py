@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from _stat import S_ISDIR
 
 from scrun.errors import HostError
 from scrun.host.directory import write_file
@@ -165,6 +166,7 @@ class Container:
             "id": self.id,
             "status": self.status,
             "bundle": self.bundle,
+            "owns_bundle": _is_ours(self.bundle),
             "job_id": self.job_id,
             "annotations": self.annotations,
             "args": self.args,
@@ -175,6 +177,15 @@ class Container:
             "step_name": self.step_name,
             "variables": self.output_variables(),
         }
+
+
+def _is_ours(path: str) -> bool:
+    """Tell whether it is a directory of our own user here, and no link to one."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
 def remove_directory(path: str) -> None:

@@ -35,6 +35,24 @@ def test_a_directory_of_somebody_else_is_left_alone(runtime: Runtime, verb: str)
     shutil.rmtree(work)
 
 
+def test_the_path_of_a_bundle_on_a_node_may_be_a_trap_here(slurm: ClusterRuntime) -> None:
+    """`start` writes to no file that somebody else's directory of the same path links to."""
+    trap = f"{slurm.home}/trap"
+    slurm.write_site("scrun.lua", ENTRY.format(f"slurm.set_bundle_path('{trap}')", ""))
+    bundle = slurm.make_bundle("true")
+    (bundle.outside / "hosts").write_text("127.0.0.1 localhost\n")
+    mount = {"destination": "/etc/hosts", "type": "bind", "source": "hosts", "options": ["bind"]}
+    bundle.edit(lambda config: config["mounts"].append(mount))
+    slurm.cluster.write_file(f"{slurm.home}/thesis", "ten years\n", owner="alice")
+    slurm.cluster.write_file(f"{trap}/files/.keep", "", owner="bob")
+    (slurm.outside(trap) / "files/etc%2Fhosts").symlink_to("../../thesis")
+    os.chown(slurm.outside(trap), slurm.cluster.uid("bob"), -1)
+    slurm.create("web", bundle)
+    slurm("start", "web")
+    assert slurm.outside(f"{slurm.home}/thesis").read_text() == "ten years\n"
+    assert slurm("delete", "--force", "web").returncode == 0
+
+
 def test_a_failing_stage_out_after_a_crash_is_told(runtime: Runtime) -> None:
     """state still answers; delete fails and keeps the record, delete --force gives up, aloud."""
     runtime.write_site("scrun.lua", ENTRY.format("", "error('disk on fire')"))
