@@ -90,7 +90,10 @@ def copy_bundle(path: str, directory: str) -> Bundle:
 
 def _copy(source: str, target: str) -> None:
     argv = ["cp", "-a", "--reflink=auto", "-T", "--", source, target]
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as err:
+        raise ConfigError(f"copy {source}: cp: {err.strerror}") from err
     if done.returncode:
         lines = done.stderr.decode(errors="replace").splitlines() or ["cp failed"]
         raise ConfigError(

@@ -183,6 +183,10 @@ class Monitor:
         self._channel.close()
         self._console.close()
 
+    def forget(self) -> None:
+        """In a process that is forked beside it: keep nothing by which it knows that we live."""
+        os.close(self._channel.fileno())
+
     def _answered(self) -> None:
         self._loop.forget(self._channel.fileno())
         data = self._channel.recv(REPLY_BYTES)
@@ -211,12 +215,17 @@ class Monitor:
 class Call:
     """A verb for a container that exists, in a process of its own.
 
+    Args:
+        monitor: of the container.
+
     Attributes:
         status: None while it runs. ``began``: of the monotonic clock.
         output, errors: what it wrote to stdout and stderr.
     """
 
-    def __init__(self, loop: Loop, command: Command, done: Callable[[], None]) -> None:
+    def __init__(
+        self, loop: Loop, command: Command, done: Callable[[], None], monitor: Monitor
+    ) -> None:
         self.status: int | None = None
         self.began = monotonic()
         self.output = self.errors = b""
@@ -227,6 +236,7 @@ class Call:
             for number in ENDING:
                 signal.signal(number, signal.SIG_DFL)
             os.setsid()
+            monitor.forget()
             _take_stdio(pipes[0][1], pipes[1][1])
             status = 1
             try:

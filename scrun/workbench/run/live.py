@@ -210,9 +210,11 @@ class LiveVerb:
         asked = asked or Command(verb, {}, {}, [""])
         operands = [self.options.container_id, *asked.operands[1:]]
         command = Command(verb, {"root": self._root}, asked.options, operands)
+        monitor = self._monitor
+        assert monitor is not None
         calls: list[Call] = []
         self._attendant.wait(
-            lambda done: calls.append(Call(self._loop, command, done)),
+            lambda done: calls.append(Call(self._loop, command, done, monitor)),
             lambda: self._cancel(verb, calls[0].stop),
         )
         (call,) = calls
@@ -342,9 +344,11 @@ class LiveVerb:
         operands = [self.options.container_id]
         command = Command("delete", {"root": self._root}, {"force": True}, operands)
         calls: list[Call] = []
+        monitor = self._monitor
+        assert monitor is not None
 
         def begin(done: Callable[[], None]) -> None:
-            calls.append(Call(self._loop, command, done))
+            calls.append(Call(self._loop, command, done, monitor))
             self._loop.call_later(END_S, calls[0].stop)
 
         self._attendant.wait(begin, lambda: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -208,6 +209,27 @@ def test_an_interrupted_run_leaves_nothing(remote: Remote, backend: str) -> None
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert only_line(err).endswith("ended by SIGINT")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_killed_run_leaves_nothing(remote: Remote, backend: str) -> None:
+    """The container ends, whatever is being called; the directory goes with the next run."""
+    remote.backend = backend
+    more = ("--bundle", f"{remote.directory}/bundle", "--work-dir", f"{remote.directory}/work")
+    argv = remote.argv("exec", *more, "--", "sleep", "600")
+    process = remote.cluster.popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    remote.cluster.wait_until(
+        lambda: remote.cluster.processes("^[^ ]*crun .* exec "), timeout_s=30, what="exec runs"
+    )
+    runs = remote.cluster.processes(f"lua run {remote.directory}/scrun.lua --{backend}")
+    os.kill(min(run.host_pid for run in runs), signal.SIGKILL)
+    process.wait(timeout=30)
+    remote.cluster.wait_until(
+        lambda: not remote.cluster.processes(f"{remote.directory}|^[^ ]*crun "),
+        timeout_s=30,
+        what="the container and its anchor have ended",
+    )
+    assert call(remote, "local", "state").status == 0
 
 
 @pytest.mark.parametrize("dialect", ["5.1", "luajit"])
