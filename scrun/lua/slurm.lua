@@ -3,9 +3,12 @@ local border, host, constants = ...
 local select, type, tonumber, tostring = select, type, tonumber, tostring
 local ceil, floor, max, min = math.ceil, math.floor, math.max, math.min
 
-local slurm = { null = border.null, CLUSTER_NAME = host.cluster_name }
-for name, value in constants:gmatch '([%w_]+)=(-?%d+)' do
-  slurm[name] = tonumber(value)
+local slurm = type(constants) == 'table' and constants or {} -- `lua test` has compiled them
+slurm.null, slurm.CLUSTER_NAME = border.null, host.cluster_name
+if slurm ~= constants then
+  for name, value in constants:gmatch '([%w_]+)=(-?%d+)' do
+    slurm[name] = tonumber(value)
+  end
 end
 
 local last = border.last

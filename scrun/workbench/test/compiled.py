@@ -39,14 +39,11 @@ def read_compiled(dialect: str, name: str) -> bytes:
 
 
 def compiled_constants(runtime: Runtime, text: bytes) -> Any:
-    """Return what slurm.lua takes for the text of Slurm's constants, without the work.
-
-    It asks a text for its `gmatch`; this one has that method alone, which goes through a table.
-    """
+    """Return a new table of Slurm's constants: slurm.lua takes it in place of their text."""
     key = runtime.dialect, "constants"
     if key not in _host_files:
         members = ",".join(text.decode().split())
-        source = f"local all = {{{members}}} return {{gmatch = function() return next, all end}}"
+        source = f"return {{{members}}}"
         _host_files[key] = _dump(Runtime(runtime.dialect), source.encode(), b"=[host]")
     return runtime.lua.compile(_host_files[key], name=b"=[host]")()
 

@@ -23,7 +23,7 @@ from scrun.workbench.test.child import Child
 from scrun.workbench.test.plan import Options, Spec
 from scrun.workbench.test.state import State
 
-LIFE_S, BUSY_S = 1.0, 0.1  # forking costs a few ms; results are told when a process ends
+LIFE_S, BUSY_S = 1.0, 0.2  # forking costs a few ms; results are told when a process ends
 MOST_MEMORY_KIB = 64 << 10  # more than it had at first: states are not closed, as at any end
 Numbered = tuple[int, Spec]
 
