@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from scrun import log
-from scrun.cluster.exec_steps import PROCESS, hang_up, send_signal, watch_start
+from scrun.cluster.exec_steps import PROCESS, end_process, hang_up, send_signal, watch_start
 from scrun.errors import ScrunError
 from scrun.hot.wire import dumps, loads
 from scrun.oci.state import PAUSED, RUNNING
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     Resume = Callable[..., None]
 
-SIGKILL = 9
 MESSAGE_BYTES = 4096
 
 
@@ -116,18 +115,18 @@ class Sessions:
             hang_up(self._on(node), directory)
         else:
             if not message.get("ended"):
-                self._kill(directory, node, SIGKILL, tidies=True)
+                end_process(self._on(node), directory)
             self._close(connection, directory)
 
     def _on(self, node: str) -> Callable[[str, TextAnswer], None]:
         return lambda command, answer: self._backend.ask(command, answer, node)
 
-    def _kill(self, directory: str, node: str, number: int, *, tidies: bool = False) -> None:
+    def _kill(self, directory: str, node: str, number: int) -> None:
         def sent(error: ScrunError | None) -> None:
             if error is not None:
                 log.debug(f"{self._container.id}: exec: {error}")
 
-        send_signal(self._on(node), directory, number, sent, tidies=tidies)
+        send_signal(self._on(node), directory, number, sent)
 
     def _close(self, connection: socket, directory: str) -> None:
         if self._open.pop(directory, None) is not None:

@@ -148,12 +148,8 @@ def hang_up(ask: Ask, directory: str) -> None:
     ask(f'kill -PIPE "$(cat {quote_word(directory)}/pump)"', lambda *_: None)
 
 
-def send_signal(ask: Ask, directory: str, number: int, done: Done, *, tidies: bool = False) -> None:
-    """Send a signal to the process, which may be just beginning: runc writes its number late.
-
-    Args:
-        tidies: remove the directory then; with a killed srun goes the script that would do it.
-    """
+def send_signal(ask: Ask, directory: str, number: int, done: Done) -> None:
+    """Send a signal to the process, which may be just beginning: runc writes its number late."""
 
     def answered(status: int, _: bytes) -> None:
         error = ClusterError(f"signal {number}: the process is gone", code="NOT_DELIVERED")
@@ -162,8 +158,20 @@ def send_signal(ask: Ask, directory: str, number: int, done: Done, *, tidies: bo
     place = quote_word(directory)
     patience = f"while [ -d {place} ] && [ ! -s {place}/pid ] && [ $i -lt 100 ]"
     wait = f"i=0; {patience}; do i=$((i+1)); sleep 0.05; done"
-    tidy = f"; rm -rf {place}" if tidies else ""
-    ask(f'{wait}; kill -{number} "$(cat {place}/pid)"{tidy}', answered)
+    ask(f'{wait}; kill -{number} "$(cat {place}/pid)"', answered)
+
+
+def end_process(ask: Ask, directory: str) -> None:
+    """Kill the process of a session that was killed, and remove the directory.
+
+    Its srun may live on, and have the process begin up to 20 s later; or has ended, and with it
+    the script that would tidy up.
+    """
+    place = quote_word(directory)
+    known = f"[ -s {place}/pid ] || [ -e {place}/failed ] || [ $i -ge 400 ]"
+    wait = f"i=0; until {known}; do i=$((i+1)); sleep 0.05; done"
+    end = f'kill -KILL "$(cat {place}/pid)"; rm -rf {place}'
+    ask(f"{{ {wait}; {end}; }} >/dev/null 2>&1 &", lambda *_: None)  # others are not to wait
 
 
 def _complaint(text: bytes) -> str:

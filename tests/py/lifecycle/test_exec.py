@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.py.lifecycle.console import DEVPTS, Console, read_to_end, with_terminal
-from tests.py.lifecycle.runtimes import Bundle, Runtime
+from tests.py.lifecycle.runtimes import Bundle, ClusterRuntime, Runtime
 
 SLEEP = "echo up; exec sleep 100"
 
@@ -160,6 +160,21 @@ def test_signals_reach_it(runtime: Runtime, web: Bundle) -> None:
     assert process.stdout.readline() == b"term\n"
     assert process.wait(20) == 8
     assert runtime.state("web")["status"] == "running"
+
+
+def test_a_session_killed_at_once_leaves_no_process(slurm: ClusterRuntime) -> None:
+    """Its srun lives on, and begins the process all the same: that is ended then."""
+    slurm.run("web", "exec sleep 100")
+    assert slurm("exec", "web", "true").returncode == 0  # the control step is there
+    argv = slurm.argv("exec", "web", "sleep", "77")
+    session = slurm.popen(argv, stdin=subprocess.DEVNULL)
+    pattern = "^srun .*--job-name scrun-exec"
+    slurm.wait_until(lambda: slurm.cluster.processes(pattern), "its srun has begun")
+    for process in slurm.cluster.processes(r"__main__\.py .* sleep 77"):
+        os.kill(process.host_pid, signal.SIGKILL)
+    session.wait(20)
+    slurm.wait_until(lambda: not slurm.cluster.processes(pattern), "its step has ended")
+    assert slurm("delete", "--force", "web").returncode == 0
 
 
 def test_a_killed_session_takes_its_process_along(runtime: Runtime, web: Bundle) -> None:
