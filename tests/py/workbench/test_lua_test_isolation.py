@@ -112,3 +112,15 @@ def test_output_goes_to_its_file(tmp_path: Path) -> None:
     out = project.run("-j", "1", "--output", "junit").out
     for number, part in enumerate(out.split("<testsuite ")[1:]):
         assert part.count("mine ") == 1 and f"mine {number}" in part
+
+
+@pytest.mark.parametrize("dialect", ["5.1", "5.4", "luajit"])
+def test_files_that_nobody_closes(tmp_path: Path, dialect: str) -> None:
+    """What a spec has written is there in the end."""
+    project = Project(tmp_path)
+    text = "it('writes', function() io.open('{}', 'w'):write 'opened' end)"
+    project.write("a_spec.lua", text.format("a") + " io.output 'b' io.write 'default'")
+    project.write("c_spec.lua", text.format("c"))
+    assert project.run("-j", "1", "--lua", dialect).status == 0
+    found = [(tmp_path / name).read_text() for name in "abc"]
+    assert found == ["opened", "default", "opened"]
