@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from time import monotonic, process_time
 from typing import NoReturn
 
+from scrun.host.c_stdio import flush_all
 from scrun.lua.engines import has_exported
 from scrun.workbench.test.child import Child
 from scrun.workbench.test.plan import Options, Spec
@@ -65,7 +66,7 @@ def live(
             os.write(events, json.dumps(["s", size]).encode() + b"\n")
             child.run(spec, events, f"{scratch}/{number}")
             if child.is_spoilt or _look() != unspoilt:
-                _flush()
+                flush_all()
                 break
             if _memory_kib() > most_kib:
                 break
@@ -93,13 +94,6 @@ def _look() -> tuple[object, ...]:
         has_exported(),
         _locale.setlocale(_locale.LC_ALL, None),
     )
-
-
-def _flush() -> None:
-    """Write what files that nobody has closed still hold, as any Lua does when it ends."""
-    import ctypes  # 5 ms, and rarely needed
-
-    ctypes.CDLL(None).fflush(None)
 
 
 def _memory_kib() -> int:
