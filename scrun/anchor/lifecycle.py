@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scrun.cluster.backend import Backend
     from scrun.host.loop import Loop
     from scrun.host.terminal import Terminal
+    from scrun.host.view import View
     from scrun.oci.config import Config
 
     Resume = Callable[..., None]
@@ -66,6 +67,7 @@ class Lifecycle:
         self.on_asked: Callable[[], None] = lambda: None
         self.terminal: Terminal | None = None
         self.is_ending = False
+        self._view: View | None = None
         self.doomed: ScrunError | None = None
         self._running: Running | None = None
         self._begins_output = False
@@ -166,7 +168,7 @@ class Lifecycle:
                 log.error(f"stage out {self.container.id}: {error}")
             self.backend.finish(1, released)
 
-        self.is_ending = True
+        self.begin_end()
         if self.container.staged:
             self.staging.stage_out(cleaned)
         else:
@@ -211,11 +213,20 @@ class Lifecycle:
         resume(*(job or (None,)))
 
     def _show_root(self, resume: Resume) -> None:
-        from scrun.host.view import show_root  # of use to engines' users alone
+        from scrun.anchor.volumes import find_volumes  # of use to engines' users alone
+        from scrun.host.view import show_root
 
         staged = self.container.root_path or ""
         root = staged if os.path.isdir(staged) else self.container.submission_root_path
-        resume(show_root(self.loop, root, self.container.environment))
+        volumes = find_volumes(self.container, self.config, root)
+        self._view = show_root(self.loop, root, self.container.environment, volumes)
+        resume(self._view is not None)
+
+    def begin_end(self) -> None:
+        """Hear that the container's files are to be brought back and removed."""
+        self.is_ending = True
+        if self._view is not None:
+            self._view.hide()
 
     def _check_step_options(self, resume: Resume, options: list[str]) -> None:
         def done(output: str) -> None:

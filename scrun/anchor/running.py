@@ -187,7 +187,7 @@ class Running:
         """Stage out, finish the job, and let the container be stopped."""
         if self._life.is_ending:
             return
-        self._life.is_ending = True
+        self._life.begin_end()
         failed = False
 
         def finished() -> None:

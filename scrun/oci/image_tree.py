@@ -64,6 +64,14 @@ class ImageTree:
             return ENOTDIR
         return PROGRAM if S_ISREG(mode) and mode & 0o111 else FILE
 
+    def locate(self, path: str) -> tuple[str, str | None]:
+        """Return where a container path leads: in the container, without links, and here.
+
+        None: below a mount that we cannot look into, or a fresh one. OSError: nowhere.
+        """
+        place, here = self._walk(path)
+        return place, None if here.startswith("\0") else here
+
     def _add_mount(self, mount: dict[str, Any], bundle: str) -> None:
         """Place a mount as runtimes do: its destination is resolved in the tree so far."""
         try:

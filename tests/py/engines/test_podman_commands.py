@@ -162,8 +162,8 @@ def test_info_names_the_runtime(podman: Podman) -> None:
 @pytest.mark.engine_command(
     "podman",
     "cp",
-    note="what is in a volume or on a tmpfs of a running one is not seen, and what is copied "
-    "there is lost: copy to the volume itself",
+    note="of a running one, a volume is seen where this machine has it (Python 3.12 or newer); "
+    "what is on a tmpfs is not seen, and what is copied there is lost",
 )
 def test_cp_of_a_running_container(podman: Podman, web: str) -> None:
     """Its own files, not this machine's; and what is copied in the process sees."""

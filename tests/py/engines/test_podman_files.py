@@ -90,6 +90,29 @@ def test_files_copied_in_are_the_processs(staged_podman: Podman, tmp_path: Path)
     staged_podman.text("rm", "web")
 
 
+# The manual's script makes copies of volumes in the root.
+@pytest.mark.parametrize("staged_podman", ["shared", "rsync", "rsync to nodes"], indirect=True)
+def test_a_volume_of_a_running_container_is_copied_to(staged_podman: Podman) -> None:
+    """And from, and what it holds outlives the container."""
+    cluster = staged_podman.cluster
+    volume = cluster.write_file("/home/alice/volume/file", "from outside\n", owner="alice").parent
+    cluster.write_file("/home/alice/given", "given\n", owner="alice")
+    volumes = ("-v", "/home/alice/volume:/mnt/a volume", "-v", "/home/alice/volume:/fixed:ro")
+    staged_podman.run_detached("echo up; exec sleep 100", "--name", "web", *volumes)
+    staged_podman.wait_for_log("web", b"up\n")
+    staged_podman.text("cp", "/home/alice/given", "web:/mnt/a volume/given")
+    staged_podman.text("cp", "web:/mnt/a volume/file", "/home/alice/taken")
+    seen = staged_podman("exec", "web", "cat", "/mnt/a volume/given")
+    refused = staged_podman("cp", "/home/alice/given", "web:/fixed/more")
+    staged_podman("rm", "-f", "-t", "0", "web", check=True)
+    assert refused.returncode and b"read-only file system" in refused.stderr
+    assert (seen.stdout, seen.stderr) == (b"given\n", b"")
+    assert (volume / "given").read_text() == "given\n"
+    assert (volume / "file").read_text() == "from outside\n"
+    assert cluster.root_path("/home/alice/taken").read_text() == "from outside\n"
+    cluster.run(["rm", "-r", "/home/alice/volume", "/home/alice/given", "/home/alice/taken"])
+
+
 @pytest.mark.engine_command("podman", "run --volume")
 def test_a_volume_can_be_read(staged_podman: Podman) -> None:
     """What ``-v`` names is in the container; a script may copy it, as the manual's does."""
