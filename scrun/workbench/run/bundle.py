@@ -89,7 +89,7 @@ def copy_bundle(path: str, directory: str) -> Bundle:
 
 
 def _copy(source: str, target: str) -> None:
-    argv = ["cp", "-a", "--reflink=auto", "-T", "--", source, target]
+    argv = ["cp", "-aH", "--reflink=auto", "-T", "--", source, target]
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except OSError as err:

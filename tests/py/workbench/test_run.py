@@ -363,6 +363,17 @@ def test_a_local_run_works_on_a_copy(runner: Runner, bundle: Path, tmp_path: Pat
     assert list(work.iterdir()) == []
 
 
+def test_a_link_to_a_bundle_is_followed(runner: Runner, bundle: Path, tmp_path: Path) -> None:
+    """The copy is of what it leads to."""
+    link = tmp_path / "link"
+    link.symlink_to(bundle)
+    before = snapshot(bundle)
+    runner.write_stages(CHANGE)
+    done = runner.json("--local", "--bundle", str(link))
+    assert done.logged() == ["4 changedmore\n"]
+    assert snapshot(bundle) == before
+
+
 def test_a_root_filesystem_elsewhere_is_copied_as_well(
     runner: Runner, bundle: Path, tmp_path: Path
 ) -> None:
