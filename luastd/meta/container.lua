@@ -7,6 +7,7 @@
 ---@field status 'creating'|'created'|'running'|'paused'|'stopped' when the verb began
 ---@field bundle string as the nodes see it
 ---@field owns_bundle boolean there is such a directory on this machine too, and it is the user's
+---@field backend 'slurm'|'local' what runs it
 ---@field job_id integer 0 before there is a job
 ---@field annotations table<string, string> of config.json
 ---@field args string[] the command; once it was found in the image, by its path there

@@ -17,6 +17,32 @@ function M.request(container, caller)
   return job_request.from(caller.environment, caller.config, settings, container.id)
 end
 
+--- Override point: the namespaces of another container that none may join on a node.
+---@type table<string, string> kind -> the engine's option for it
+M.unjoinable = { pid = '--pid', ipc = '--ipc' }
+
+--- Override point: refuses what only a container of this machine could share. A pod's containers
+--- go without (`verbs.start`, leave_namespaces); a network is the node's, whatever is asked for.
+---@param container scrun.Container
+---@param config oci.Config
+---@return true? ok
+---@return string? errmsg
+---@return string? code
+function M.check_namespaces(container, config)
+  if container.backend ~= 'slurm' or pod.of(container) then
+    return true
+  end
+  for _, namespace in ipairs(config.linux and config.linux.namespaces or {}) do
+    local option = namespace.path and M.unjoinable[namespace.type]
+    if option then
+      local text = 'linux.namespaces: %s is of this machine, and the container is on a node: '
+        .. 'leave %s out, or give it and the other a pod'
+      return nil, text:format(namespace.path, option), 'BAD_CONFIG'
+    end
+  end
+  return true
+end
+
 --- Override point: finds out whether the step's own options are right, before there is a job.
 ---@param request scrun.job.Request
 ---@return true? ok
@@ -94,6 +120,10 @@ end
 ---@return string? code
 function M.run(container, caller)
   local ok, errmsg, code = host.resolve_command()
+  if not ok then
+    return nil, errmsg, code
+  end
+  ok, errmsg, code = M.check_namespaces(container, caller.config)
   if not ok then
     return nil, errmsg, code
   end

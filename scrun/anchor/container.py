@@ -165,6 +165,7 @@ class Container:
         return {
             "id": self.id,
             "status": self.status,
+            "backend": self.backend,
             "bundle": self.bundle,
             "owns_bundle": _is_ours(self.bundle),
             "job_id": self.job_id,

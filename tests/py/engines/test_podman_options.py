@@ -16,6 +16,7 @@ NOT_HERE = (
     "podman makes it on this machine, or says that it has no program for it; the container would "
     "have the node's network all the same"
 )
+ELSEWHERE = "the other container is on its own node; containers of a pod share a job"
 
 
 def run(podman: Podman, *words: str) -> bytes:
@@ -207,6 +208,20 @@ def test_rm_leaves_nothing(podman: Podman) -> None:
     run(podman, "--name=web", IMAGE, "true")
     assert podman("container", "exists", "web").returncode == 1
     assert podman.wait_for_nothing() == []
+
+
+@pytest.mark.engine_command("podman", "run --pid=container:NAME", refused=ELSEWHERE)
+@pytest.mark.engine_command("podman", "run --ipc=container:NAME", refused=ELSEWHERE)
+def test_namespaces_of_another_container(podman: Podman) -> None:
+    """Refused by name, before there is a job, and nothing is left of it."""
+    podman.run_detached("echo up; exec sleep 100", "--name=web", "--pid=private", "--ipc=shareable")
+    for option in ("--pid", "--ipc"):
+        done = podman("run", "--rm", f"{option}=container:web", IMAGE, "true")
+        assert done.returncode == 126
+        assert f"is of this machine, and the container is on a node: leave {option} out" in (
+            done.stderr.decode()
+        )
+    podman.text("rm", "-f", "-t", "0", "web")
 
 
 @pytest.mark.engine_command(
