@@ -218,6 +218,6 @@ def test_pause_holds_the_tasks_of_all_nodes(slurm: ClusterRuntime, web: Bundle) 
     assert slurm("pause", "web").returncode == 0
     assert states() == "TT"
     assert slurm("resume", "web").returncode == 0
-    assert states() == "SS"
+    assert states() in ("SS", "RS", "RR")  # a loop of short sleeps is seen at work now and then
     event = json.loads(slurm("events", "--stats", "web").stdout)
     assert event["data"]["pids"]["current"] >= 2

@@ -101,6 +101,7 @@ def test_remove_tree_opens_what_its_owner_closed(tmp_path: Path) -> None:
     """
     script = (
         "import os, sys\n"
+        "import scrun.host.tree\n"  # that user may not be able to read the checkout
         "from scrun.lua.host_files import remove_tree\n"
         "if os.geteuid() == 0: os.setgid(1); os.setuid(1)\n"
         "os.makedirs('tree/a/b'); open('tree/a/b/f', 'w').close()\n"
