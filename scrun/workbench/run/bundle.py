@@ -55,8 +55,15 @@ def open_bundle(path: str) -> Bundle:
 
 
 def make_bundle(directory: str, text: bytes | None = None) -> Bundle:
-    """Make a bundle with an empty root filesystem; ``text`` None: of the sample config.json."""
+    """Make a bundle with an empty root filesystem.
+
+    Args:
+        text: of config.json; None: the sample's, whose root filesystem holds a file.
+    """
     os.makedirs(f"{directory}/rootfs", mode=0o755, exist_ok=True)
+    if text is None:  # some file systems say that an empty directory takes no room
+        with open(f"{directory}/rootfs/os-release", "w", encoding="ascii") as release:
+            release.write("NAME=sample\n")
     with open(f"{directory}/{FILE_NAME}", "wb") as file:
         file.write(_read(SAMPLE) if text is None else text)
     return Bundle(directory, None)

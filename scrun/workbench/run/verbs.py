@@ -141,7 +141,8 @@ class VerbRun:
     def _answer_resolve_command(self) -> tuple[Any, ...]:
         root, args = self.config.root_path, self.container.args
         command = args[0] if args else "sh"
-        if os.path.isdir(root) and os.listdir(root):  # else there is nowhere to look it up
+        is_image = self.options.bundle is not None and os.path.isdir(root) and os.listdir(root)
+        if is_image:  # else there is nowhere to look it up
             try:
                 command = resolve_command(self.config)
             except ScrunError as err:
