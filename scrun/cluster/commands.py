@@ -194,8 +194,7 @@ class CommandsBackend:
 
     def record(self) -> dict[str, object]:
         """See `Backend.record`."""
-        job = {"job_id": self.job_id, "adopted": self.adopted, "variables": self.job_variables}
-        return dict(job)
+        return {"job_id": self.job_id, "adopted": self.adopted, "variables": self.job_variables}
 
     def restore(self, job: Mapping[str, Any]) -> None:
         """Take over a job that `record` told of."""
@@ -386,17 +385,9 @@ class CommandsBackend:
             done(ClusterError(text, code="NOT_OURS"))
             return
 
-        def updated(status: int, output: bytes) -> None:
-            told = output.decode("utf-8", "replace").strip() or "scontrol failed"
-            done(ClusterError(told.splitlines()[0], code="NOT_UPDATED") if status else None)
+        from scrun.cluster.job_update import update_job  # rare
 
-        argv = ["scontrol", "update", f"JobId={self.job_id}"]
-        argv += [f"{name}={value}" for name, value in changes.items()]
-        log.debug(f"{self._container_id}: run {' '.join(argv)}")
-        try:
-            self._loop.capture(argv, self._commands_environment(), updated, streams=(1, 2))
-        except ScrunError as err:
-            done(err)
+        update_job(self._loop, self.job_id, changes, self._commands_environment(), done)
 
     def update_limits(self, resources: str, done: Done) -> None:
         """See `Backend.update_limits`: its job limits the container."""
