@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -11,11 +12,12 @@ import click
 from scrun.anchor.policy import Policy
 from scrun.cli.lua_run_plugin import HELP as PLUGIN_HELP
 from scrun.cli.lua_run_plugin import is_plugin, plugin_options, run_plugin
+from scrun.cli.lua_run_view import ContainerlessView
 from scrun.cli.run_view import View
 from scrun.errors import ScrunError, UsageError
 from scrun.hot.parse import Command
 from scrun.lua.engines import DIALECTS
-from scrun.lua.search import SearchPath
+from scrun.lua.search import SearchPath, site_search
 from scrun.oci.ids import check_container_id
 from scrun.settings import Settings
 from scrun.workbench.run.answers import Answers
@@ -40,7 +42,8 @@ HELP = """Run FUNCTION of FILE: of a site's script stage_in, stage_out, or both,
 
 The script gets what it would get in a container. Its modules are looked for beside it, as in a
 site's directory. FILE may also be such a directory, or a module below its scrun.d: of stage/ it is
-the stager that is run, of verbs/ the verb.
+the stager that is run, of verbs/ the verb. Before a FUNCTION it may be left out: the site is then
+the one in force (`scrun lua path`).
 
 \b
 --dry-run  Commands are shown and not run (the default). They end with status
@@ -69,6 +72,7 @@ events, update. ARGs are what follows the container's ID on its command line: `k
 
 \b
 --dry-run  Nothing is done; all goes well. In create the script runs dry.
+           Commands (os.execute) and files of a module are as a script's.
 --local, --slurm
            For real, by a container of its own, of a copy of --bundle: in the
            same process that guards every container, with each program that
@@ -76,6 +80,16 @@ events, update. ARGs are what follows the container's ID on its command line: `k
            needs is done before and not shown (--status says what else it is
            to find). The container is deleted afterwards, with no module of
            the site's. With --job-id it runs in that job.
+
+FUNCTION may also be a verb that needs no container: features, spec, checkpoint, restore. It is
+called as on the command line, and what it prints and its exit status are shown as well. So is the
+config.json of spec, which is written only with --in-place: `spec --bundle DIR`, `spec --
+--rootless`.
+
+\b
+--dry-run  As on a machine with Slurm; nothing is started or written.
+--local    As on a machine without: features asks the runtime of this one.
+--slurm    As on a machine with Slurm. There is no job.
 """
 
 
@@ -163,7 +177,13 @@ def run(
     verbose += int(globals_.get("verbose") or 0)
     if timeout < 0:
         raise UsageError("--timeout: a number of seconds is expected")
-    site = find_site(file)
+    if file in (*STAGES, *VERBS):  # FILE was left out
+        words = words if function is None else (function, *words)
+        site, search = find_own_site(globals_.get("slurm_conf"))
+        file, function = site.directory, file
+    else:
+        site = find_site(file)
+        search = SearchPath(site.directory)
     if is_plugin(file, function, plugin):
         return run_plugin(
             file,
@@ -210,15 +230,24 @@ def run(
         status=status,
         command=read_command(functions[0], words, signal, signal_all=signal_all, force=force),
     )
-    search = SearchPath(site.directory)
     settings = read_settings(site)
-    view = View(sys.stdout, verbose)
+    view = (ContainerlessView if options.is_containerless else View)(sys.stdout, verbose)
     report = run_script(options, settings, search, None if as_json else view.show)
     if as_json:
         click.echo(json.dumps(report.document(), indent=2))
     else:
         view.conclude(report)
     return _fail(report, verbose)
+
+
+def find_own_site(slurm_conf: str | None) -> tuple[Site, SearchPath]:
+    """Return the site whose modules containers of the caller get.
+
+    Raises:
+        ConfigError: it is refused.
+    """
+    search = site_search(os.environ, slurm_conf)
+    return Site(os.path.abspath(search.site_dir or "."), search.script()), search
 
 
 def read_settings(site: Site) -> Settings:
@@ -232,8 +261,13 @@ def choose_functions(function: str | None, site: Site) -> tuple[str, ...]:
     Raises:
         UsageError: none.
     """
+    if function is None and site.verb is None:
+        return STAGES
+    if function is None and site.verb in VERBS:
+        return (site.verb,)
     if function is None:
-        return STAGES if site.verb is None else (site.verb,)
+        known = ", ".join(VERBS)
+        raise UsageError(f"lua run: {site.verb} is no verb of a module", hint=f"one of {known}")
     name = function.removeprefix("slurm_scrun_")
     if name not in (*STAGES, *VERBS):
         known = ", ".join((*STAGES, *VERBS))

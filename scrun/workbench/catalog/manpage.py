@@ -39,7 +39,60 @@ the functions that they define, and the records that these get; of Slurm {VERSIO
 {VERSIONS[-1]}.
 .B scrun lua doc
 .I NAME
-shows any of it by itself.
+shows any of it by itself, and
+.B scrun lua run
+runs them: see
+.BR "RUNNING SCRIPTS AND VERBS" .
+"""
+RUNNING = """\
+.SH RUNNING SCRIPTS AND VERBS
+.B scrun lua run
+.RI [ FILE ]
+.RI [ FUNCTION ]
+.RI [ ARG ]...
+runs a function of a script, or a verb as the site's modules have it, and shows all that it does:
+commands, functions of the host, output, what the user of podman would see.
+.I FILE
+is scrun.lua, a script of a plugin, a directory with scrun.d, or a module in it; without one the
+site in force is taken.
+.TP
+.BR stage_in ", " stage_out
+Functions of scrun.lua, both by default.
+.TP
+.BR create ", " start ", " state ", " kill ", " delete ", " exec ", " pause ", " resume ", " \
+ps ", " events ", " update
+Verbs of a container.
+.I ARG
+is what follows its ID on a command line:
+.BR "kill USR1" ,
+.BR "exec \\-\\- ls /" .
+.TP
+.BR features ", " spec ", " checkpoint ", " restore
+Verbs that need no container. What they print and their exit status are shown as well, and the
+config.json that
+.B spec
+makes.
+.TP
+.B \\-\\-dry\\-run
+Nothing is started or written (the default);
+.B \\-\\-answer
+.I PATTERN=STATUS:OUTPUT
+has what a command answers.
+.TP
+.BR \\-\\-local ", " \\-\\-slurm
+For real, on this machine or in a job: with a container of a copy of
+.B \\-\\-bundle
+.IR DIR ,
+which is deleted afterwards.
+.B \\-\\-in\\-place
+uses the bundle itself.
+.TP
+.BI \\-\\-record " FILE\\fR, " \\-\\-replay " FILE"
+Keep what commands answer to stage functions, and answer from that.
+.PP
+The status is 1 when the function or verb fails.
+.B scrun lua run \\-\\-help
+has all options.
 """
 TAIL = """\
 .SH SEE ALSO
@@ -50,7 +103,7 @@ TAIL = """\
 
 def write_man(catalog: Catalog) -> str:
     """Return the page."""
-    return "".join([HEAD, *(_section(one) for one in sections(catalog)), TAIL])
+    return "".join([HEAD, *(_section(one) for one in sections(catalog)), RUNNING, TAIL])
 
 
 def _section(section: Section) -> str:

@@ -213,10 +213,11 @@ class Monitor:
 
 
 class Call:
-    """A verb for a container that exists, in a process of its own.
+    """A verb in a process of its own.
 
     Args:
-        monitor: of the container.
+        monitor: of the container; None: the verb needs none.
+        carry_out: what the process does; returns its status.
 
     Attributes:
         status: None while it runs. ``began``: of the monotonic clock.
@@ -224,7 +225,12 @@ class Call:
     """
 
     def __init__(
-        self, loop: Loop, command: Command, done: Callable[[], None], monitor: Monitor
+        self,
+        loop: Loop,
+        command: Command,
+        done: Callable[[], None],
+        monitor: Monitor | None,
+        carry_out: Callable[[Command], int] | None = None,
     ) -> None:
         self.status: int | None = None
         self.began = monotonic()
@@ -236,12 +242,13 @@ class Call:
             for number in ENDING:
                 signal.signal(number, signal.SIG_DFL)
             os.setsid()
-            monitor.forget()
+            if monitor is not None:
+                monitor.forget()
             _take_stdio(pipes[0][1], pipes[1][1])
             status = 1
             try:
                 log.configure(environ={})
-                status = _call(command)
+                status = (carry_out or _call)(command)
             finally:
                 log.flush()
                 os._exit(status)

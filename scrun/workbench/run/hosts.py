@@ -83,9 +83,12 @@ class AnsweringHost(stage_host.StageHost):
 
     runs = False
 
-    def __init__(self, container: Container, cluster_name: str, backend: Backend) -> None:
+    def __init__(
+        self, container: Container, cluster_name: str, backend: Backend | None = None
+    ) -> None:
         super().__init__(container, cluster_name)
-        self.backend = backend
+        if backend is not None:  # else there is no job
+            self.backend = backend
 
     def allocator_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
         """Answer."""
@@ -118,7 +121,7 @@ class DryHost(AnsweringHost):
     """Commands end as `Answers` has it, by default with 0 and no output."""
 
     def __init__(
-        self, container: Container, cluster_name: str, backend: Backend, answers: Answers
+        self, container: Container, cluster_name: str, backend: Backend | None, answers: Answers
     ) -> None:
         super().__init__(container, cluster_name, backend)
         self._answers = answers

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -21,7 +21,8 @@ from scrun.lua.search import SearchPath
 from scrun.oci.config import Config
 from scrun.oci.state import CREATED, PAUSED, RUNNING, STOPPED
 from scrun.workbench.run.attend import Attendant
-from scrun.workbench.run.engine import STOPS, Call, Events, Monitor
+from scrun.workbench.run.caller import VerbCaller
+from scrun.workbench.run.engine import STOPS, Call, Monitor
 from scrun.workbench.run.events import (
     Became,
     Began,
@@ -35,14 +36,13 @@ from scrun.workbench.run.events import (
 )
 from scrun.workbench.run.options import EXPECTED, Options
 from scrun.workbench.run.stages import explain_end
-from scrun.workbench.run.traced import EVERYTHING, Watch
+from scrun.workbench.run.traced import EVERYTHING
 
 STEPS = {CREATED: (), RUNNING: ("start",), PAUSED: ("start", "pause"), STOPPED: ("start", "end")}
-CANCEL_S = 0.5  # for a verb that runs in Lua to end by itself
 END_S = 20.0  # for the container to end, for each time that it is told to
 
 
-class LiveVerb:
+class LiveVerb(VerbCaller):
     """One verb on one container.
 
     Args:
@@ -51,7 +51,6 @@ class LiveVerb:
     Attributes:
         record: what the container's directory said of it before it was deleted.
         job_id, nodes: of its job; 0 and empty when there was none.
-        notes: what a person should know besides.
         at: the verb that failed.
     """
 
@@ -64,39 +63,17 @@ class LiveVerb:
         attendant: Attendant,
         journal: Journal,
     ) -> None:
-        self.options = options
+        super().__init__(options, search, directory, attendant, journal, backend=options.backend)
         self.record: dict[str, Any] = {}
         self.job_id = 0
         self.nodes = ""
-        self.notes: list[str] = []
+        self.at = self._verb
         self._config = config
-        self._verb = self.at = options.functions[0]
-        self._directory = directory
         self._root = f"{directory}/root"
-        self._cancel_path = f"{directory}/cancel"
-        self._attendant = attendant
-        self._loop = attendant.loop
-        self._journal = journal
         self._held: list[Event] | None = []  # not shown; None: all is shown
         self._begun: set[str] = set()  # what the anchor was asked for
-        self._failed: Ended | None = None  # how the verb that is called has failed
         self._state_failed: Ended | None = None  # how the state document did, which is no verb
         self._monitor: Monitor | None = None
-        self._events = Events(self._loop, f"{directory}/events", self._hear)
-        settings: dict[str, object] = {"backend": options.backend}
-        if options.dialect is not None:
-            settings["dialect"] = options.dialect
-        if options.memory_bytes is not None:
-            settings["lua_memory_bytes"] = options.memory_bytes
-        self._watch = Watch(
-            fifo=f"{directory}/events",
-            cancel_path=self._cancel_path,
-            search=search,
-            script=options.site.script,
-            stager=options.site.stager,
-            settings=settings,
-            scratch_dir=f"{directory}/scratch",
-        )
 
     def run(self, look: Callable[[], None]) -> ScrunError | None:
         """Run the verb; return its error.
@@ -240,30 +217,6 @@ class LiveVerb:
                 self._journal.add(Output(verb, "stderr", call.errors.decode(errors="replace")))
             seconds = monotonic() - call.began
             self._journal.add(Exited(call.process.pid, verb, call.status or 0, seconds))
-
-    @contextmanager
-    def _limited(self, verb: str) -> Iterator[None]:
-        """Let what is called in this context take no longer than it may."""
-        timeout_s = self.options.timeout_s
-        late = ScrunError(f"took longer than {timeout_s:g} s (--timeout)", code="ETIMEDOUT")
-        timer = None
-        if timeout_s and verb == self._verb:
-            timer = self._loop.call_later(timeout_s, lambda: self._attendant.stop(late))
-        try:
-            yield
-        finally:
-            if timer is not None:
-                timer.cancel()
-
-    def _cancel(self, verb: str, stop: Callable[[], None]) -> None:
-        """End a verb: by itself where it is in Lua, so that it says where; else without a word."""
-        self._write_cancel(verb)
-        self._loop.call_later(CANCEL_S, stop)
-
-    def _write_cancel(self, verb: str) -> None:
-        with open(f"{self._cancel_path}~", "w") as file:
-            file.write(verb)
-        os.rename(f"{self._cancel_path}~", self._cancel_path)
 
     # -- after -------------------------------------------------------------------------------
 

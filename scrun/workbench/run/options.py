@@ -15,9 +15,11 @@ from scrun.workbench.run.job import DEFAULT_ID
 STAGES = ("stage_in", "stage_out")
 EXPECTED = {"create": CREATING, "start": CREATED, "resume": PAUSED, "delete": STOPPED}
 EXPECTED |= dict.fromkeys(("state", "kill", "exec", "pause", "ps", "events", "update"), RUNNING)
-VERBS = tuple(EXPECTED)
+CONTAINERLESS = ("features", "spec", "checkpoint", "restore")  # these ask no container
+VERBS = (*EXPECTED, *CONTAINERLESS)
 BACKENDS = ("dry", "local", "slurm", "replay")
 STATUSES = (CREATING, CREATED, RUNNING, PAUSED, STOPPED)
+NO_ID = ("features", "spec")  # verbs whose command line names no container
 LINGER_S = 5.0
 
 
@@ -79,7 +81,7 @@ class Options:
         work_dir: where the run's own directory is made; ``keep``: leave it.
         record: file of the cassette to write; ``cassette``: the one to answer from.
         status: of the container, for a verb; None: what the verb expects.
-        command: the verb as it is called, with an empty ID.
+        command: the verb as it is called, with another ID.
         linger_s: how long a container that was started or killed is waited for.
         slurm_version: that the verbs are told.
     """
@@ -118,7 +120,12 @@ class Options:
     @property
     def is_live(self) -> bool:
         """Whether a verb is to be run on a container that is there."""
-        return self.is_verb and self.backend in ("local", "slurm")
+        return self.is_verb and not self.is_containerless and self.backend in ("local", "slurm")
+
+    @property
+    def is_containerless(self) -> bool:
+        """Whether a verb is to be run that needs no container."""
+        return self.functions[0] in CONTAINERLESS
 
     @property
     def is_verb(self) -> bool:
@@ -146,7 +153,7 @@ class Options:
         for name, is_wrong in wrong.items():
             if is_wrong:
                 raise UsageError(f"{name} has no meaning here: {elsewhere[backend]}")
-        if self.in_place and (backend not in ("local", "slurm") or self.bundle is None):
+        if self.in_place and (backend not in ("local", "slurm") or not self._has_own_bundle):
             raise UsageError("--in-place is for a --bundle with --local or --slurm")
         if self.record and backend == "replay":
             raise UsageError("--record and --replay exclude each other")
@@ -159,6 +166,8 @@ class Options:
         verb = self.functions[0]
         if self.backend == "replay" or self.record:
             raise UsageError("--record and --replay are for stage functions, not for a verb")
+        if self.is_containerless:
+            self._check_containerless()
         if not self.is_live:
             return
         wrong = {
@@ -177,18 +186,40 @@ class Options:
             hint = "a directory with config.json and a root filesystem"
             raise UsageError(f"{verb} needs a container that can run: --bundle DIR", hint=hint)
 
+    def _check_containerless(self) -> None:
+        verb = self.functions[0]
+        wrong = {
+            "--bundle": self.bundle is not None and verb != "spec",
+            "--nodes": self.nodes is not None,
+            "--job-env": bool(self.job_env),
+            "--job-id": self.job_id is not None,
+            "--status": self.status is not None,
+            "--staged-bundle": self.staged_bundle is not None,
+            "--staged-root": self.staged_root is not None,
+        }
+        for name, is_wrong in wrong.items():
+            if is_wrong:
+                raise UsageError(f"{name} has no meaning here: {verb} asks no container")
+        if self.user is not None and self.backend != "dry":
+            raise UsageError(f"--user has no meaning here: {verb} is run as you are")
+
+    @property
+    def _has_own_bundle(self) -> bool:
+        given = self.command.options if self.command is not None else {}
+        return self.bundle is not None or (self.functions[0] == "spec" and "file" in given)
+
 
 def parse_verb(verb: str, words: list[str]) -> Command:
-    """Return a verb as it is called with these words behind its container's ID.
+    """Return a verb as it is called with these words behind its container's ID, if it takes one.
 
     Raises:
         UsageError: it cannot be.
     """
-    command = parse([verb, "-", *words])
+    command = parse([verb, *([] if verb in NO_ID else ["-"]), *words])
     if command is None or (verb == "create" and words):
         raise UsageError(
             f"lua run {verb}: {' '.join(words)}: no such arguments",
-            hint=f"scrun {verb} --help tells what may follow the ID",
+            hint=f"scrun {verb} --help tells what there is",
         )
     if verb == "exec" and len(command.operands) < 2:
         raise UsageError("lua run exec: no command", hint="lua run FILE exec -- COMMAND...")

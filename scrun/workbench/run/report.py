@@ -14,7 +14,7 @@ from scrun.oci import jsontext
 from scrun.oci.config import FILE_NAME
 from scrun.workbench.run.bundle import Bundle, parse_config
 from scrun.workbench.run.cassette import Cassette, Places
-from scrun.workbench.run.config_diff import diff_configs
+from scrun.workbench.run.config_diff import diff_configs, diff_lines
 from scrun.workbench.run.events import Began, Command, Event, Journal, Told, Wrote, describe
 from scrun.workbench.run.files import Files
 from scrun.workbench.run.replay import Difference, ReplayHost
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scrun.workbench.run.hosts import Host
 
 LONGEST_MESSAGE = 2000
+UNASKED = ("features", "spec")  # verbs that no podman calls
 FORMAT = 1  # of the JSON document
 
 
@@ -38,6 +39,7 @@ class Report:
         error: what ended the run, ``function`` in which; the exit status is 1 then.
         difference: where it left its cassette.
         notes: what a person should know besides.
+        is_containerless: it was a verb that asks no container: there is no bundle, and no job.
     """
 
     script: str
@@ -57,6 +59,7 @@ class Report:
     function: str = ""
     difference: Difference | None = None
     notes: list[str] = dataclasses.field(default_factory=list)
+    is_containerless: bool = False
 
     @property
     def exit_status(self) -> int:
@@ -85,6 +88,15 @@ class Report:
             where = "" if isinstance(err, ScrunError) else f"{path}: "
             self.notes.append(f"a runtime would refuse it: {where}{err}")
 
+    def take_spec(self, path: str, text: bytes) -> None:
+        """Note the config.json that the verb ``spec`` has made for a path."""
+        self.config_path, self.config_text = path, text
+        self.diff = diff_lines("", text.decode(errors="replace"), os.devnull, path)
+        try:
+            parse_config(text, os.path.dirname(path))
+        except ScrunError as err:
+            self.notes.append(f"a runtime would refuse it: {err}")
+
     @property
     def config_file(self) -> str:
         """The config.json that the script was given."""
@@ -111,7 +123,11 @@ class Report:
         """Return the one line of the failure; None when there is none that an engine could meet."""
         if self.error is None or self.error.code == "REPLAY":
             return None
+        if self.function in UNASKED:
+            return None
         name, message = self.container.id, one_line(str(self.error))
+        if self.function == "checkpoint":  # engines let it write to their own stderr
+            return f"scrun: {message}"
         if self.function == "stage_out":  # the container has run: its own stderr gets it
             return f"scrun: stage out {name}: {message}"
         what = {"load": f"create {name}: ", "stage_in": f"create {name}: stage in: "}
@@ -120,7 +136,9 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """Return the run as one JSON object."""
-        config = self.config_text
+        config, container = self.config_text, self.container
+        has_container = not self.is_containerless
+        before = self.bundle.text.decode(errors="replace")
         error = None
         if self.error is not None:
             error = {
@@ -139,27 +157,27 @@ class Report:
                 "got": None if got is None else describe(got),
                 "diff": self.difference.diff(),
             }
-        user = self.container.user
+        user = container.user
         return {
             "version": FORMAT,
             "script": self.script,
             "dialect": self.dialect,
             "backend": self.backend,
-            "container": self.container.id,
+            "container": container.id,
             "job": {
                 **{"id": self.job_id, "nodes": self.nodes},
                 **{"user": user.name, "uid": user.uid, "gid": user.gid},
             },
             "events": [describe(event) for event in self.events],
             "paths": {
-                "bundle": self.container.bundle,
-                "root": self.container.root_path,
-                "original_bundle": self.container.submission_bundle,
-                "original_root": self.container.submission_root_path,
+                "bundle": container.bundle if has_container else None,
+                "root": container.root_path if has_container else None,
+                "original_bundle": container.submission_bundle if has_container else None,
+                "original_root": container.submission_root_path if has_container else None,
             },
             "config": {
-                "before_path": self.config_file,
-                "before": self.bundle.text.decode(errors="replace"),
+                "before_path": self.config_file if has_container else None,
+                "before": before if has_container else None,
                 "after_path": self.config_path,
                 "after": None if config is None else config.decode(errors="replace"),
                 "diff": self.diff,

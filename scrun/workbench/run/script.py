@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Literal
@@ -10,11 +9,10 @@ from typing import Any, Literal
 from scrun.errors import ScriptError
 from scrun.lua.search import SearchPath
 from scrun.lua.site import _TOLD, SiteScript
-from scrun.workbench.run.events import Call, Ended, Printed, decode
+from scrun.workbench.run import bypass
+from scrun.workbench.run.events import Ended, Printed, decode
 from scrun.workbench.run.files import Files
 from scrun.workbench.run.hosts import WatchedHost
-
-_WATCH = f"{__file__.rpartition('/')[0]}/watch.lua"
 
 
 class WatchedScript(SiteScript):
@@ -50,20 +48,19 @@ class WatchedScript(SiteScript):
             memory_bytes=memory_bytes,
         )
         self._returned: object = None
-        self._kept = 0
         self._traceback: bytes | None = None  # of a call in a thread, which the thrown one lacks
-        self._scratch_dir = scratch_dir
-        hooks = self._runtime.lua.table()
-        for function in (self._execute, self._keep, self._called, self._trace):
-            self._runtime.add_function(hooks, function.__name__.strip("_"), function)
-        if files is not None:
-            self._offer(hooks, files)
         if script is not None:
             pipes = self._runtime.function(self._popen, "io.popen")
             self._runtime.run_host_file("popen.lua", pipes)
-        with open(_WATCH, "rb") as file:
-            chunk = self._runtime.lua.compile(file.read(), name=b"=[host]")
-        self._settle, self._in_thread = chunk(self._runtime.border, hooks, files is not None)
+        self._settle, self._in_thread = bypass.install(
+            self._runtime,
+            host.journal,
+            execute=self._execute,
+            trace=self._trace,
+            files=files,
+            scratch_dir=scratch_dir,
+            offer=self._offer,
+        )
 
     @property
     def heard_cancel(self) -> bool:
@@ -144,40 +141,8 @@ class WatchedScript(SiteScript):
         self._guard()
         return status, output
 
-    def _keep(self, output: bytes) -> bytes:
-        self._kept += 1
-        path = f"{self._scratch_dir}/output-{self._kept}"
-        with open(path, "wb") as file:
-            file.write(output)
-        return os.fsencode(path)
-
     def _trace(self, traceback: bytes) -> None:
         self._traceback = traceback
 
-    def _called(self, name: bytes, arguments: list[bytes], results: list[bytes]) -> None:
-        call = Call(name.decode(), [decode(a) for a in arguments], [decode(r) for r in results])
-        self.host.journal.add(call)
-
     def _offer(self, hooks: Any, files: Files) -> None:
-        def place(path: bytes, empty: bool) -> bytes:
-            return files.place(path, empty=empty)
-
-        functions: tuple[Callable[..., object], ...] = (
-            *(place, files.find, files.make_directory, files.remove, files.rename, files.names),
-        )
-        for function in functions:
-            name = function.__name__
-            self._runtime.add_function(hooks, name, _for_paths(function))
-
-
-def _for_paths(function: Callable[..., object]) -> Callable[..., object]:
-    """Let the system's own refusal be the script's error."""
-
-    def call(path: bytes, *rest: object) -> object:
-        try:
-            return function(path, *rest)
-        except (OSError, ValueError) as err:  # ValueError: a NUL byte
-            reason = getattr(err, "strerror", None) or err
-            raise ScriptError(f"{decode(path)}: {reason}") from err
-
-    return call
+        bypass.offer_files(self._runtime, hooks, files)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from scrun.errors import ConfigError
 from scrun.host.loop import Loop
@@ -16,9 +17,10 @@ from scrun.workbench.run.attend import Attendant
 from scrun.workbench.run.backends import open_place
 from scrun.workbench.run.bundle import Bundle, copy_bundle, make_bundle, open_bundle
 from scrun.workbench.run.cassette import Places
+from scrun.workbench.run.containerless import ContainerlessVerb
 from scrun.workbench.run.events import Event, Journal
 from scrun.workbench.run.files import Files
-from scrun.workbench.run.hosts import WatchedHost
+from scrun.workbench.run.hosts import DryHost, LiveHost, WatchedHost
 from scrun.workbench.run.job import DEFAULT_JOB_ID, Job, find_user, make_container
 from scrun.workbench.run.live import LiveVerb
 from scrun.workbench.run.options import Options
@@ -26,6 +28,9 @@ from scrun.workbench.run.report import Report, write_cassette
 from scrun.workbench.run.script import WatchedScript
 from scrun.workbench.run.stages import Stages
 from scrun.workbench.run.verbs import VerbRun
+
+if TYPE_CHECKING:
+    from scrun.workbench.run.hosts import Host
 
 
 def run(
@@ -84,6 +89,8 @@ class Session:
     def run(self) -> Report:
         """Run; see the function `run`."""
         options = self.options
+        if options.is_containerless:
+            return self._run_containerless()
         bundle = self._open_bundle()
         if options.is_live:
             return self._run_live(bundle)
@@ -161,7 +168,9 @@ class Session:
 
     def _run_verb(self, stages: Stages, report: Report, files: Files | None) -> None:
         (verb,) = self.options.functions
-        failure = VerbRun(stages, self.search, report.bundle.config).run(verb)
+        scratch_dir = f"{self.directory}/scratch"
+        called = VerbRun(stages, self.search, report.bundle.config, files, scratch_dir)
+        failure = called.run(verb)
         if verb == "create" and failure is None:
             report.read_config(files)
         if failure is not None:
@@ -203,6 +212,46 @@ class Session:
         report.notes += live.notes
         if failure is not None:
             report.fail(live.at, failure)
+        return report
+
+    def _run_containerless(self) -> Report:
+        """Run a verb that needs no container."""
+        options, (verb,) = self.options, self.options.functions
+        sample = make_bundle(f"{self.directory}/bundle")
+        user = find_user(options.user)
+        job = Job(container_id=options.container_id)
+        container = make_container(job, sample.config, self.spool, user, self._environment())
+        files: Files | None = None
+        host: Host = LiveHost(container, "")
+        if options.backend == "dry":
+            files = Files(f"{self.directory}/files", [self.spool, f"{self.directory}/scratch"])
+            host = DryHost(container, "", None, options.answers)
+        called = ContainerlessVerb(
+            *(options, self.search, self.directory, self.attendant, self.journal),
+            host=host,
+            files=files,
+        )
+        report = Report(
+            script=f"scrun.verbs.{verb}",
+            dialect="5.4",
+            backend=options.backend,
+            container=container,
+            job_id=0,
+            nodes="",
+            cluster_name="",
+            bundle=sample,
+            events=self.journal.events,
+            work_dir=self.directory if options.keep else None,
+            is_containerless=True,
+        )
+        with self.attendant.signals():
+            failure = called.run()
+        if called.target is not None and called.written is not None:
+            report.take_spec(called.target, called.written)
+        if files is not None:
+            report.add_written(files, self.journal)
+        if failure is not None:
+            report.fail(verb, failure)
         return report
 
     # -- what it runs on ---------------------------------------------------------------------

@@ -202,7 +202,7 @@ class TracedPolicy(Policy):
         self._verbs: dict[int, str] = {}  # by id of the Done of each that runs
         self._active = ""
         self._traceback = ""
-        self._runtime.watch(self._check)
+        self._runtime.watch(self.check_end)
 
     def settings(self) -> Settings:
         """Return the site's settings, as they are changed for the run."""
@@ -224,10 +224,8 @@ class TracedPolicy(Policy):
 
     def run(self, verb: str, container: Mapping[str, object], request: object, done: Done) -> None:
         """Run a verb, and note its beginning and its end."""
-        members = request if isinstance(request, dict) else {}
-        hidden = ("environment", "config", "process")
-        shown = [(name, str(value)) for name, value in members.items() if name not in hidden]
-        self._journal.add(Began(verb, shown))
+        shown = self.shown(container, request)
+        self._journal.add(Began(verb, [(name, str(value)) for name, value in shown.items()]))
         start = monotonic()
         self._traceback = ""
 
@@ -242,6 +240,12 @@ class TracedPolicy(Policy):
 
         self._verbs[id(ended)] = verb
         super().run(verb, container, request, ended)
+
+    def shown(self, _container: Mapping[str, object], request: object) -> dict[str, object]:
+        """Return what a person is to see of a verb's arguments."""
+        members = request if isinstance(request, dict) else {}
+        hidden = ("environment", "config", "process")
+        return {name: value for name, value in members.items() if name not in hidden}
 
     def note(self, failure: ScriptError) -> None:
         """Keep the traceback for the verb's end."""
@@ -261,7 +265,7 @@ class TracedPolicy(Policy):
         self._active = self._verbs.get(id(done), "")
         super()._step(task, values, done)
 
-    def _check(self) -> tuple[str, str] | None:
+    def check_end(self) -> tuple[str, str] | None:
         """Tell whether what runs is to end: it may be in a loop, where no signal reaches us."""
         try:
             with open(self._watch.cancel_path) as file:

@@ -20,7 +20,18 @@ from scrun.errors import ScriptError, ScrunError
 from scrun.lua.search import SearchPath
 from scrun.oci.commands import resolve_command
 from scrun.oci.config import Config
-from scrun.workbench.run.events import Began, Document, Ended, Journal, Output, Primitive
+from scrun.workbench.run import bypass
+from scrun.workbench.run.events import (
+    Began,
+    Document,
+    Ended,
+    Journal,
+    Output,
+    Primitive,
+    Printed,
+    decode,
+)
+from scrun.workbench.run.files import Files
 from scrun.workbench.run.options import EXPECTED
 from scrun.workbench.run.stages import Stages
 from scrun.workbench.run.traced import READ_ONLY
@@ -33,6 +44,7 @@ class WatchedPolicy(Policy):
         super().__init__(search)
         self.is_cancelled = False
         self.traceback = ""  # of the last error
+        self.runtime = self._runtime
         self._runtime.watch(self._check)
 
     def note(self, failure: ScriptError) -> None:
@@ -44,9 +56,21 @@ class WatchedPolicy(Policy):
 
 
 class VerbRun:
-    """One verb on one container."""
+    """One verb on one container.
 
-    def __init__(self, stages: Stages, search: SearchPath, config: Config) -> None:
+    Args:
+        files: where files go that the module writes.
+        scratch_dir: of the run.
+    """
+
+    def __init__(
+        self,
+        stages: Stages,
+        search: SearchPath,
+        config: Config,
+        files: Files | None,
+        scratch_dir: str,
+    ) -> None:
         self.stages = stages
         self.config = config
         self.options = stages.options
@@ -54,6 +78,14 @@ class VerbRun:
         self.container = stages.container
         self.policy = WatchedPolicy(search)
         self._is_quiet = False  # nothing is noted
+        self._settle, _ = bypass.install(
+            self.policy.runtime,
+            self.journal,
+            execute=self._execute,
+            trace=lambda _traceback: None,
+            files=files,
+            scratch_dir=scratch_dir,
+        )
         self.policy.offer({name: self._primitive(name) for name in primitive_names()})
 
     def run(self, verb: str) -> ScrunError | None:
@@ -75,12 +107,14 @@ class VerbRun:
     def _run(self, verb: str) -> ScrunError | None:
         try:
             self.policy.check([verb])
-        except ScriptError as err:
-            return err
+        except ScrunError as err:
+            self.journal.add(Began(verb, []))
+            return self._ended(verb, monotonic(), err)
         if verb == "start":  # it goes by what create has left in its module
             self._is_quiet = True
             failure = self._call("create", self._request("create"))
             self._is_quiet = False
+            self._take_printed()
             if failure is not None:
                 return failure
         request = self._request(verb)
@@ -88,17 +122,28 @@ class VerbRun:
         self.journal.add(Began(verb, [(name, str(value)) for name, value in shown.items()]))
         start = monotonic()
         failure = self._document() if verb == "state" else self._call(verb, request)
-        failure = self.stages.explain(failure)
+        return self._ended(verb, start, failure)
+
+    def _ended(self, verb: str, start: float, failure: ScrunError | None) -> ScrunError | None:
+        """Note the end of the verb; return its error, with the reason if it was ended."""
+        if failure is None or isinstance(failure, ScriptError):
+            failure = self.stages.explain(failure)
+        text, place = self._take_printed()
+        if text:
+            self.journal.add(Printed(text, place))
         ended = Ended(verb, monotonic() - start, returned="true")
         if failure is not None:
             ended.returned, ended.error, ended.code = None, str(failure), failure.code
-            ended.traceback = failure.traceback
+            ended.traceback = getattr(failure, "traceback", "")
         self.journal.add(ended)
         return failure
 
     def _call(self, verb: str, request: dict[str, object]) -> ScriptError | None:
         answers: list[tuple[bool, str, str]] = []
-        self.policy.run(verb, self.container.table(), request, lambda *how: answers.append(how))
+        try:
+            self.policy.run(verb, self.container.table(), request, lambda *how: answers.append(how))
+        except ScriptError as err:  # what it hands on is no data
+            return err
         ok, told, code = answers[0]
         if not ok:
             return ScriptError(told, code=code, traceback=self.policy.traceback)
@@ -125,6 +170,17 @@ class VerbRun:
             return err
         self.journal.add(Document(document))
         return None
+
+    def _take_printed(self) -> tuple[str, str]:
+        """Return what was printed since, and where."""
+        text, place = self.policy.runtime.call(self._settle)
+        return decode(text), decode(place).removesuffix(": ")
+
+    def _execute(self, script: bytes) -> int:
+        """Answer ``os.execute``."""
+        host = self.stages.script.host
+        asked = host.inner if self._is_quiet else host
+        return asked.shell("os.execute", script, b"")[0]
 
     # -- the primitives ----------------------------------------------------------------------
 

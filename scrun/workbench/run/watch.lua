@@ -1,9 +1,10 @@
 --- What a script does past the `slurm` table, made visible: commands by os.execute, standard
 --- output, the end of the process; and, where files are redirected, every path.
---- Loaded by script.py into a site's state before the script, portable over Lua 5.1 to 5.5 and
---- luajit. `hooks` are functions of the host, `redirect` tells whether files have another place.
+--- Loaded by bypass.py into a state before the script, portable over Lua 5.1 to 5.5 and luajit.
+--- `hooks` are functions of the host, `redirect` tells whether files have another place, `capture`
+--- whether standard output has. A verb's state has neither `slurm` nor the files of `host`.
 -- luacheck: globals io os slurm, read globals rawlen
-local border, hooks, redirect = ...
+local border, hooks, redirect, capture = ...
 local io, os, type, tostring, select, error = io, os, type, tostring, select, error
 local open, io_type = io.open, io.type
 local concat = table.concat
@@ -34,27 +35,41 @@ end
 ---------------------------------------------------------------------------------------------------
 -- standard output, which is the container's in a real run
 
-local captured, place = io.tmpfile(), nil
-io.stdout = captured
-io.output(captured)
-io.stdin = open('/dev/null', 'r')
-io.input(io.stdin)
+local captured, place
 
-function _G.print(...)
-  place = place or border.where()
-  local parts = {}
-  for i = 1, select('#', ...) do
-    parts[i] = tostring((select(i, ...)))
-  end
-  captured:write(concat(parts, '\t'), '\n')
+local function capture_output()
+  captured, place = io.tmpfile(), nil
+  io.stdout = captured
+  io.output(captured)
 end
 
-function io.write(...)
-  local file = io.output()
-  if file == captured then
+if capture then
+  capture_output()
+  io.stdin = open('/dev/null', 'r')
+  io.input(io.stdin)
+
+  function _G.print(...)
     place = place or border.where()
+    local parts = {}
+    for i = 1, select('#', ...) do
+      parts[i] = tostring((select(i, ...)))
+    end
+    captured:write(concat(parts, '\t'), '\n')
   end
-  return file:write(...)
+
+  function io.write(...)
+    local file = io.output()
+    if file == captured then
+      place = place or border.where()
+    end
+    return file:write(...)
+  end
+end
+
+if capture and not slurm then -- a verb's state, in the process that shows the run
+  function os.exit()
+    error("os.exit would end the container's anchor: return nil and a message, or call error()", 2)
+  end
 end
 
 --- Returns what was printed: the text, and where.
@@ -65,9 +80,9 @@ local function settle()
     captured:seek 'set'
     text = captured:read(LONGEST) or ''
   end
-  captured, place = io.tmpfile(), nil
-  io.stdout = captured
-  io.output(captured)
+  if captured then
+    capture_output()
+  end
   return text, first
 end
 
@@ -136,7 +151,8 @@ local function told(name, arguments, ...)
   return ...
 end
 
-for _, name in ipairs { 'time_str2mins', 'to_json', 'from_json', 'to_yaml', 'from_yaml' } do
+local pure = { 'time_str2mins', 'to_json', 'from_json', 'to_yaml', 'from_yaml' }
+for _, name in ipairs(slurm and pure or {}) do
   local call = slurm[name]
   slurm[name] = function(...)
     return told(name, briefs(...), call(...))
@@ -229,6 +245,10 @@ function os.tmpname()
 end
 
 local host = package.loaded.host
+if not (host and host.read_file) then
+  return settle, in_thread
+end
+
 local function through(name, find)
   local call = host[name]
   host[name] = function(path, ...)

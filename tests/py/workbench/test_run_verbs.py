@@ -252,3 +252,16 @@ def test_a_job_that_is_there_already(remote: Remote) -> None:
     assert done.document["job"]["id"] == job_id and remote.jobs() == [job_id]
     holder.stdin.close()
     holder.wait(30)
+
+
+def test_verbs_that_need_no_container(remote: Remote) -> None:
+    """On a machine with Slurm: the same features as on the command line, no job, no file."""
+    override(remote, "features", "return require 'luastd.verbs.features'\n")
+    done = remote("features", "--json")
+    real = remote.cluster.run([remote.cluster.scrun, "features"], cwd=remote.directory)
+    assert (done.status, output_of(done, "features")) == (0, real.stdout.decode()), done.err
+    assert done.events("began")[0]["arguments"]["rootless"] == "True"
+    made = remote("spec", "--bundle", remote.directory, "--json")
+    assert "uidMappings" in made.document["config"]["after"], made.err
+    assert not remote.cluster.root_path(f"{remote.directory}/config.json").exists()
+    assert remote("restore", "--json").document["error"]["code"] == "NOT_SUPPORTED"
