@@ -11,20 +11,21 @@
 local asserts = require 'luastd.test.assertions'
 local blocks = require 'luastd.test.blocks'
 local filter = require 'luastd.test.filter'
-local match = require 'luastd.test.match'
-local mock = require 'luastd.test.mock'
+local late = require 'luastd.test.late'
 local runs = require 'luastd.test.run'
-local say = require 'luastd.test.say'
 local scope = require 'luastd.test.scope'
-local spy = require 'luastd.test.spy'
-local stub = require 'luastd.test.stub'
 
 ---@class scrun.test
 local M = {}
 
 --- Names that a spec file has besides; the runner adds its own.
 ---@type table<string, any>
-M.names = { assert = asserts, match = match, mock = mock, spy = spy, stub = stub }
+M.names = { assert = asserts }
+late.add(function()
+  for _, name in ipairs { 'match', 'mock', 'spy', 'stub' } do
+    M.names[name] = require('luastd.test.' .. name)
+  end
+end)
 
 ---@class scrun.test.Options: scrun.test.Filter
 ---@field seed? integer shuffle by it
@@ -38,12 +39,12 @@ local function preload(names, own)
   local modules = {
     busted = names,
     luassert = asserts,
-    say = say,
+    say = require 'luastd.test.say',
     ['luassert.assert'] = asserts,
-    ['luassert.match'] = match,
-    ['luassert.mock'] = mock,
-    ['luassert.spy'] = spy,
-    ['luassert.stub'] = stub,
+    ['luassert.match'] = M.names.match,
+    ['luassert.mock'] = M.names.mock,
+    ['luassert.spy'] = M.names.spy,
+    ['luassert.stub'] = M.names.stub,
     ['busted.runner'] = function() end,
   }
   for name, module in pairs(modules) do
@@ -71,13 +72,18 @@ function M.run(chunk, source, options, reporter)
   function names.finally(body)
     finally = body
   end
-  for _, more in ipairs { M.names, options.names or {} } do
-    for name, value in pairs(more) do
-      names[name] = value
+  names.assert = asserts
+  local environment, add = scope.environment(names)
+  late.add(function()
+    for _, more in ipairs { M.names, options.names or {} } do
+      add(more)
+      for name, value in pairs(more) do
+        names[name] = value
+      end
     end
-  end
-  preload(names, options.path)
-  scope.set_environment(chunk, scope.environment(names))
+    preload(names, options.path)
+  end)
+  scope.set_environment(chunk, environment)
   file.body = chunk
   local run = {
     reporter = reporter,

@@ -4,9 +4,11 @@
 ---     assert.spy(callback).was.called_with('x')
 local compare = require 'luastd.test.compare'
 local failure = require 'luastd.test.failure'
-local say = require 'luastd.test.say'
-local show = require 'luastd.test.show'
+local late = require 'luastd.test.late'
 local words = require 'luastd.test.words'
+
+local say = late.module 'luastd.test.say'
+local show = late.module 'luastd.test.show'
 
 local unpack = table.unpack or unpack
 
@@ -130,12 +132,14 @@ end
 ---@param positive? string key of `say`
 ---@param negative? string
 function M:register(kind, name, callback, positive, negative)
+  late.complete() -- lest the library's own come after it
   words.register(kind, name, callback, positive, negative)
 end
 
 ---@param kind string
 ---@param name string
 function M:unregister(kind, name)
+  late.complete()
   words[kind][name:lower()] = nil
 end
 

@@ -3,11 +3,14 @@
 local assert = require 'luastd.test.assert'
 local compare = require 'luastd.test.compare'
 local failure = require 'luastd.test.failure'
-local show = require 'luastd.test.show'
+local late = require 'luastd.test.late'
+local words = require 'luastd.test.words'
+
+local show = late.module 'luastd.test.show'
 
 local function register(names, callback)
   for name in names:gmatch '%S+' do
-    assert:register('assertion', name, callback)
+    words.register('assertion', name, callback)
   end
 end
 
@@ -110,8 +113,8 @@ for name, wanted in pairs { truthy = true, falsy = false } do
     say_why(state, arguments[2])
     state.report = {
       text = function(negated)
-        local words = (wanted ~= negated) and 'a true value' or 'nil or false'
-        return ('expected %s, got %s'):format(words, show.value(value))
+        local what = (wanted ~= negated) and 'a true value' or 'nil or false'
+        return ('expected %s, got %s'):format(what, show.value(value))
       end,
     }
     return (value and true or false) == wanted
@@ -356,21 +359,21 @@ register('holes', function(state, arguments)
 end)
 
 for name in ('is are was has does'):gmatch '%S+' do
-  assert:register('modifier', name, function(state)
+  words.register('modifier', name, function(state)
     return state
   end)
 end
 for name in ('not no'):gmatch '%S+' do
-  assert:register('modifier', name, function(state)
+  words.register('modifier', name, function(state)
     state.mod = not state.mod
     return state
   end)
 end
-assert:register('modifier', 'message', function(state, arguments)
+words.register('modifier', 'message', function(state, arguments)
   state.failure_message = arguments and arguments[1]
   return state
 end)
-assert:register('modifier', 'array', function(state, arguments)
+words.register('modifier', 'array', function(state, arguments)
   rawset(state, 'array', arguments and arguments[1])
   return state
 end)

@@ -1,11 +1,14 @@
 --- What an assertion and `pending` raise, and where in the spec they did.
 local compare = require 'luastd.test.compare'
-local show = require 'luastd.test.show'
+local late = require 'luastd.test.late'
+
+local show = late.module 'luastd.test.show'
 
 ---@class scrun.test.failure
 local M = {}
 
---- Of this library's files; frames of theirs are nobody's news.
+--- Of this library's files; frames of theirs are nobody's news. The runner has stripped them of
+--- names and lines, where Lua can (from 5.3 on): `?` is what Lua says in place of them then.
 local OWN = debug.getinfo(1, 'S').source:gsub('failure%.lua$', '')
 
 ---@class scrun.test.Failure
@@ -82,14 +85,27 @@ function M.is_pending(thrown)
   return debug.getmetatable(thrown) == M.Pending
 end
 
+--- What Lua says of an error, and where it was.
+---@param text string
+---@return string text
+---@return string? where `file:line`; nil: Lua does not know
+function M.split(text)
+  local where, rest = text:match '^([^\n]-:%d+): (.*)$'
+  local ours = text:match '^%?:[-%d?]+: (.*)$' or (where == '[host]:0' and rest)
+  if ours then -- of one of our functions, which was called with something odd
+    return ours, M.place()
+  end
+  return rest or text, where
+end
+
 --- A traceback without the frames of this library and of the host.
 ---@param trace string of debug.traceback
 ---@return string
 function M.clean(trace)
   local lines = {}
   for line in trace:gmatch '[^\n]+' do
-    local own = line:find 'luastd/test[/.]' or line:find('[host]', 1, true)
-    if not own and not line:find "%[C%]: in function 'x?pcall'" and line ~= 'stack traceback:' then
+    local own = line:find 'luastd/test[/.]' or line:find '^%s*%?: ' or line:find('[host]', 1, true)
+    if not own and not line:find "%[C%]: in %a+ 'x?pcall'" and line ~= 'stack traceback:' then
       lines[#lines + 1] = line:gsub('^%s+', '')
     end
   end

@@ -1,18 +1,29 @@
 --- What the runner calls for a spec file: the library, the helper `scrun`, golden files.
-local assert = require 'luastd.test.assertions'
-local failure = require 'luastd.test.failure'
-local site = require 'luastd.test.site'
+local late = require 'luastd.test.late'
+
+local M = {}
+local begin, finish, complete -- functions of the runner, see `prepare`
+local host -- more of them, see `extend`
+
+late.wait()
+late.add(function()
+  complete()
+end)
 local test = require 'luastd.test'
+
+local site
+local names = {} -- of a spec, besides the library's
 
 --- `assert.matches_golden(value, 'name')`: the value is what golden/name.json beside the spec
 --- holds; `--update` writes it. A text is kept as it is, in golden/name.txt.
-local function add_golden(golden)
-  assert:register('assertion', 'matches_golden', function(state, arguments)
+local function add_golden()
+  local failure = require 'luastd.test.failure'
+  test.names.assert:register('assertion', 'matches_golden', function(state, arguments)
     local value, name = arguments[1], arguments[2]
     if type(name) ~= 'string' then
       failure.fail 'matches_golden: a name is needed'
     end
-    local same, problem, expected, actual = golden(name, value)
+    local same, problem, expected, actual = host.golden(name, value)
     if not same and expected then
       failure.fail(problem, { expected = expected, actual = actual })
     end
@@ -25,17 +36,27 @@ local function add_golden(golden)
   end)
 end
 
-local M = {}
-local host
+--- Connects the library to the runner.
+---@param on_begin function of a test
+---@param on_finish function of a test
+---@param on_need function makes the rest of the state
+function M.prepare(on_begin, on_finish, on_need)
+  begin, finish, complete = on_begin, on_finish, on_need
+end
 
---- Connects the library to the runner, whose functions `functions` has.
+--- Makes the rest of the state now.
+M.complete = late.complete
+
+--- What the runner calls when it has made its part of the rest.
 ---@param functions table
 ---@return function answer
 ---@return function log
 ---@return function tell
-function M.prepare(functions)
+function M.extend(functions)
   host = functions
-  add_golden(host.golden)
+  site = require 'luastd.test.site'
+  names.scrun = site
+  add_golden()
   local exit = host.exit
   function os.exit(code)
     exit(code)
@@ -46,18 +67,20 @@ end
 local reporter = {}
 
 function reporter.begin(name, source)
-  site.clear()
-  host.begin(name, source)
+  if site then
+    site.clear()
+  end
+  begin(name, source)
 end
 
 ---@param result scrun.test.Outcome
 function reporter.finish(result)
   if result.outcome == 'pass' then
-    host.finish 'pass'
+    finish 'pass'
     return
   end
   local message, where, trace = result.message, result.where, result.trace
-  host.finish(result.outcome, message, where, trace, result.expected, result.actual)
+  finish(result.outcome, message, where, trace, result.expected, result.actual)
 end
 
 -- What may do anything to the process; of LuaJIT.
@@ -77,8 +100,11 @@ end
 ---@return integer tests how many it has
 ---@return boolean has_foreign_code
 function M.run(chunk, source, options)
-  package.path = options.path .. ';' .. package.path
-  options.names = { scrun = site, arg = { [0] = source:gsub(':%d+$', '') } }
+  names.arg = { [0] = source:gsub(':%d+$', '') }
+  options.names = names
+  late.add(function()
+    package.path = options.path .. ';' .. package.path
+  end)
   local tests = test.run(chunk, source, options, reporter)
   io.stdout:flush()
   io.stderr:flush()

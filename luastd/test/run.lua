@@ -3,9 +3,11 @@
 local blocks = require 'luastd.test.blocks'
 local compare = require 'luastd.test.compare'
 local failure = require 'luastd.test.failure'
+local late = require 'luastd.test.late'
 local scope = require 'luastd.test.scope'
-local show = require 'luastd.test.show'
 local snapshots = require 'luastd.test.snapshot'
+
+local show = late.module 'luastd.test.show'
 
 ---@class scrun.test.run
 local M = {}
@@ -50,8 +52,8 @@ local function judge(thrown)
     }
   end
   local text = compare.is_text(thrown) and tostring(thrown) or show.value(thrown)
-  local where, rest = text:match '^([^\n]-:%d+): (.*)$'
-  return { outcome = 'error', message = rest or text, where = where, trace = trace }
+  local message, where = failure.split(text)
+  return { outcome = 'error', message = message, where = where, trace = trace }
 end
 
 ---@param body function

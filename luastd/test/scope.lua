@@ -1,6 +1,8 @@
 --- The globals of a spec file: its own environment over the state's, so that what a block or a
 --- test sets is gone when it ends. Unlike in busted modules see those globals too, as a script
 --- must see the `slurm` that a spec has made.
+local late = require 'luastd.test.late'
+
 ---@class scrun.test.scope
 local M = {}
 
@@ -13,6 +15,22 @@ local M = {}
 ---@field saved table<any, { value: any }> what a global was before it was set here
 ---@field names table<any, { value: any }> what a name of the library was, such as `assert`
 ---@field shot? scrun.test.Shot of `insulate`
+
+--- Names of Lua that no file of ours changes, and that lead to no table which one does.
+local PLAIN = {
+  error = true,
+  ipairs = true,
+  next = true,
+  pairs = true,
+  pcall = true,
+  print = true,
+  select = true,
+  setmetatable = true,
+  tonumber = true,
+  tostring = true,
+  type = true,
+  xpcall = true,
+}
 
 local base = {} ---@type table<any, any> names of the library
 local frames = {} ---@type scrun.test.Frame[]
@@ -44,6 +62,7 @@ end
 --- All globals and loaded modules as they are now.
 ---@return scrun.test.Shot
 function M.take()
+  late.complete() -- or it would be gone with what is taken back
   return { globals = copy(_G), meta = debug.getmetatable(_G), loaded = copy(package.loaded) }
 end
 
@@ -110,16 +129,34 @@ end
 
 --- The environment of a spec file.
 ---@param names table<string, any> what it has besides the state's globals
----@return table
+---@return table environment
+---@return fun(names: table<string, any>) add gives it more
 function M.environment(names)
   local known = {}
-  base = setmetatable({}, { __index = _G })
-  for name, value in pairs(names) do
-    base[name], known[name] = value, true
+  local meta = {}
+  local own = setmetatable({}, meta)
+  base = own
+  local function add(more)
+    for name, value in pairs(more) do
+      own[name], known[name] = value, true
+    end
   end
-  return setmetatable({}, {
-    __index = base,
+  add(names)
+  function meta.__index(_, key)
+    if PLAIN[key] then
+      return _G[key]
+    end
+    meta.__index = _G
+    late.complete()
+    return own[key]
+  end
+  late.add(function()
+    meta.__index = _G
+  end)
+  local environment = setmetatable({}, {
+    __index = own,
     __newindex = function(_, key, value)
+      late.complete()
       if known[key] then
         if owner and not owner.names[key] then
           owner.names[key] = { value = base[key] }
@@ -133,6 +170,7 @@ function M.environment(names)
       rawset(_G, key, value)
     end,
   })
+  return environment, add
 end
 
 --- Gives a chunk its environment.

@@ -1,6 +1,7 @@
 --- The names behind `assert` and `match`: assertions, matchers, modifiers, and how a chain of
 --- words such as `is_not.same` names one with the modifiers before it.
 local failure = require 'luastd.test.failure'
+local late = require 'luastd.test.late'
 
 ---@class scrun.test.words
 local M = { assertion = {}, matcher = {}, modifier = {} }
@@ -81,6 +82,9 @@ end
 ---@return scrun.test.Word[] modifiers
 function M.find(kind, label, tokens)
   local known, word, modifiers = pcall(M.resolve, kind, tokens)
+  if not known and late.complete() then
+    known, word, modifiers = pcall(M.resolve, kind, tokens)
+  end
   if not known then
     error(('%s: %s: %s'):format(failure.place() or '?', label, word), 0)
   end

@@ -81,10 +81,14 @@ class Runtime:
         self._build = border[b"build"]
         self._flatten = border[b"flatten"]
         self._slice = border[b"slice"]
+        self.furnish(search or search_module.SearchPath(None))
+        self._memory_end = memory_bytes and self.lua.get_memory_used(total=True) + memory_bytes
+
+    def furnish(self, search: SearchPath) -> None:
+        """Make the libraries of a new state those that scripts are to have."""
         self.run_host_file("compat.lua")
         self.run_host_file("seal.lua", self._pull)
-        search_module.install(self, search or search_module.SearchPath(None))
-        self._memory_end = memory_bytes and self.lua.get_memory_used(total=True) + memory_bytes
+        search_module.install(self, search)
 
     # -- scripts -----------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """The inside of a spec's process: run a file, note what happens as it happens.
 
-Events are lines of JSON: ``["b", name, source]`` a test begins, ``["f", outcome, ...]`` it has
-finished, ``["d", tests, hits, seconds]`` the file has. So a process that ends without the last one
-has been ended, and the parent sees in which test.
+Events are ``["b", name, source]`` a test begins, ``["f", outcome, ...]`` it has finished,
+``["d", tests, hits, seconds]`` the file has. So a process that ends without the last one has been
+ended, and the parent sees in which test. They come as lines of JSON, each with a list of events.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scrun.workbench.test.state import State
 
 LOADING = "(loading)"
+FILTERS = ("filter", "filter_out", "tags", "exclude_tags")
 MOST_TEXT = 200_000  # of one message; a spec may compare very long strings
 
 
@@ -46,8 +47,9 @@ class Child:
         self._stages = Stages(state)
         self._spec: Spec
         self._events: int
-        listeners = state.runtime.call(state.main[b"prepare"], self._functions())
-        state.host.listen(*listeners)
+        function = state.runtime.function
+        first = (self.begin, self.finish, self.complete)
+        state.main[b"prepare"](*[function(one, one.__name__) for one in first])
 
     def collect(self) -> None:
         """Collect the garbage of its making: before a fork, or each process would begin with it."""
@@ -74,12 +76,11 @@ class Child:
         try:
             chunk = runtime.load_file(spec.path)
             settings: dict[str, object] = {
-                "path": ";".join(f"{path}/?.lua;{path}/?/init.lua" for path in directories),
-                "filter": options.filter,
-                "filter_out": options.filter_out,
-                "tags": options.tags,
-                "exclude_tags": options.exclude_tags,
+                "path": ";".join([f"{path}/?.lua;{path}/?/init.lua" for path in directories])
             }
+            for name in FILTERS:
+                if patterns := getattr(options, name):
+                    settings[name] = patterns
             if options.seed is not None:
                 settings["seed"] = options.seed + spec.round - 1
             main = self._state.main[b"run"]
@@ -95,12 +96,18 @@ class Child:
     def _functions(self) -> Any:
         table = self._state.runtime.lua.table()
         add = self._state.runtime.add_function
-        for raising in (self.begin, self.finish, self.golden, self.exit):
+        for raising in (self.golden, self.exit):
             add(table, raising.__name__, raising)
         add(table, "directory", self._stages.directory)
         for returning in ("load", "stager", "stage_in", "stage_out"):
             add(table, returning, getattr(self._stages, returning), errors="return")
         return table
+
+    def complete(self) -> None:
+        """Make the rest of the state: the spec is no plain one."""
+        state = self._state
+        state.complete()
+        state.host.listen(*state.runtime.call(state.main[b"extend"], self._functions()))
 
     def begin(self, name: object, source: object) -> None:
         """Say that a test begins, and let its time begin."""
@@ -147,9 +154,8 @@ class Child:
         self.finish(b"error", message.encode(), where.encode(), trace.encode())
 
     def _send(self, event: list[object]) -> None:
-        lines = "".join(json.dumps(line) + "\n" for line in (*self._pending, event))
+        data = f"{json.dumps([*self._pending, event])}\n".encode()
         self._pending = []
-        data = lines.encode()
         while data:
             data = data[os.write(self._events, data) :]
 
@@ -157,6 +163,7 @@ class Child:
         if not self._options.coverage:
             self._state.runtime.set_clock(self._state.check)
             return None
+        self._state.runtime.call(self._state.main[b"complete"])
         return coverage.start(self._state, INSTRUCTIONS)
 
 

@@ -1,4 +1,4 @@
-"""What every state of a spec begins with, compiled once for each dialect of this process.
+"""What the states of specs are made of, compiled once for each dialect of this process.
 
 To read a function that ``string.dump`` has written takes Lua a tenth of compiling it. The test
 library comes so from ``package.preload``; what specs and their modules are is compiled as ever.
@@ -7,27 +7,35 @@ library comes so from ``package.preload``; what specs and their modules are is c
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scrun.lua.runtime import Runtime, read_host_file
 from scrun.lua.search import shipped_dir
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 LIBRARY = "luastd.test"
+FIRST = tuple(
+    f"{LIBRARY}{module}"
+    for module in (
+        *("", ".assert", ".assertions", ".blocks", ".compare", ".failure", ".filter", ".late"),
+        *(".main", ".run", ".scope", ".snapshot", ".words"),
+    )
+)
+"""Modules that every spec needs."""
 _PRELOAD = b"""
-local preload, load_dump = package.preload, loadstring or load
-local function add(name, dump, ...)
+local preload = package.preload
+local function add(name, chunk, ...)
   if name then
-    preload[name] = load_dump(dump)
+    preload[name] = chunk
     return add(...)
   end
 end
 add(...)
+local main = require 'luastd.test.main'
+collectgarbage 'restart'
+return main
 """
 _host_files: dict[tuple[str, str], bytes] = {}
-_libraries: dict[str, tuple[bytes, ...]] = {}
+_libraries: dict[str, dict[str, bytes]] = {}
 
 
 def read_compiled(dialect: str, name: str) -> bytes:
@@ -48,28 +56,38 @@ def compiled_constants(runtime: Runtime, text: bytes) -> Any:
     return runtime.lua.compile(_host_files[key], name=b"=[host]")()
 
 
-def preload_library(runtime: Runtime) -> None:
-    """Let ``require`` find the test library, compiled."""
+def preload_library(runtime: Runtime, *, first: bool) -> Any:
+    """Let ``require`` find modules of the test library, compiled: those of FIRST or the others.
+
+    Collects garbage from now on.
+
+    Returns: the module main of it.
+    """
     dialect = runtime.dialect
     if dialect not in _libraries:
-        _libraries[dialect] = tuple(_compile_library(Runtime(dialect)))
-    runtime.lua.compile(_PRELOAD, name=b"=[host]")(*_libraries[dialect])
+        _libraries[dialect] = _compile_library(Runtime(dialect))
+    compile_dump = runtime.lua.compile
+    chunks: list[Any] = []
+    for name, dump in _libraries[dialect].items():
+        if (name in FIRST) is first:
+            chunks += [name.encode(), compile_dump(dump, name=b"=[host]")]
+    return compile_dump(_PRELOAD, name=b"=[host]")(*chunks)
 
 
-def _compile_library(runtime: Runtime) -> Sequence[bytes]:
-    found: list[bytes] = []
+def _compile_library(runtime: Runtime) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
     directory = f"{shipped_dir()}/test"
     paths = [f"{directory}.lua", *(f"{directory}/{name}" for name in os.listdir(directory))]
     for path in paths:
         if path.endswith(".lua"):
             module = path.removeprefix(directory).removesuffix(".lua").replace("/", ".")
             with open(path, "rb") as file:
-                dump = _dump(runtime, file.read(), b"@" + os.fsencode(path))
-            found += [f"{LIBRARY}{module}".encode(), dump]
+                dump = _dump(runtime, file.read(), b"@" + os.fsencode(path), strip=True)
+            found[f"{LIBRARY}{module}"] = dump
     return found
 
 
-def _dump(runtime: Runtime, source: bytes, chunk_name: bytes) -> bytes:
+def _dump(runtime: Runtime, source: bytes, chunk_name: bytes, *, strip: bool = False) -> bytes:
     dump: Any = runtime.lua.globals()[b"string"][b"dump"]
-    compiled: bytes = dump(runtime.lua.compile(source, name=chunk_name))
+    compiled: bytes = dump(runtime.lua.compile(source, name=chunk_name), strip)
     return compiled

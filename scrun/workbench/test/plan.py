@@ -94,9 +94,13 @@ def make_plan(
     """
     plan = []
     chosen: dict[str | None, str] = {}
+    beside: dict[str, tuple[tuple[str, ...], str | None]] = {}  # by directory: what a file gets
     for file in files:
-        directories = tuple(_upward(file))
-        home = site or next(filter(_is_site, directories), None)
+        directory = os.path.dirname(file)
+        if directory not in beside:
+            above = tuple(_upward(file))
+            beside[directory] = above, site or next(filter(_is_site, above), None)
+        directories, home = beside[directory]
         if not dialects and home not in chosen:
             chosen[home] = _dialect_of(home)
         plan += [
@@ -110,9 +114,10 @@ def make_plan(
 def _below(directory: str) -> Iterator[str]:
     for root, names, files in os.walk(directory):
         names[:] = sorted(name for name in names if not name.startswith("."))
-        for name in sorted(files):
-            if name.endswith(SUFFIX):
-                yield _shown(os.path.join(root, name))
+        specs = sorted(name for name in files if name.endswith(SUFFIX))
+        if specs:
+            shown = os.path.dirname(_shown(os.path.join(root, specs[0])))
+            yield from (os.path.join(shown, name) for name in specs)
 
 
 def _shown(path: str) -> str:

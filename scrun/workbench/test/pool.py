@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import itertools
 import json
 import os
 import select
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 GRACE_S = 3.0  # after a time-out: what a process has to end its test itself, before it is killed
 LOOK_MS = 500  # between two looks at who is late
 MOST_OUTPUT = 1 << 20  # of one file
-MOST_FILES = 100  # for one process
-SHARES = 4  # of what is left, that each of the processes would get
+MOST_FILES = 250  # for one process
+SHARES = 2  # of what is left, that each of the processes would get
+LEAST_S = 0.03  # of work for a process, whose start costs a tenth of it
 
 
 class Leash:
@@ -69,6 +71,7 @@ class Running:
 
     Attributes:
         results: by number in the plan, once it has ended. ``rest``: what it has not begun.
+        duration_s: its life, once it has ended.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class Running:
         self.rest = list(batch)
         self._sizes: list[int] = []  # of the output, when each file began
         self._result: FileResult | None = None
+        self.duration_s = 0.0
         self._started = self._heard = monotonic()
         self._timeout_s = options.timeout_s
         self._size = 0
@@ -112,18 +116,19 @@ class Running:
     def close(self, why: str | None = None) -> None:
         """Take the process's end; a file that had not finished has failed, because of ``why``."""
         status = self.process.reap()
+        self.duration_s = monotonic() - self._started
         kill_group(self.process.pid)
         with open(self._events, "rb") as events:
             events.seek(0)
-            for line in events:
-                if line.endswith(b"\n"):
-                    self._take(*json.loads(line))
+            lines = events.read().split(b"\n")[:-1]  # what is behind the last break is no line
+        for event in itertools.chain.from_iterable(json.loads(b"[%b]" % b",".join(lines))):
+            self._take(*event)
         if not self.results:  # it has not come to its first one
             self._take("s", 0)
         self._split_output()
         assert self._result is not None
         if self._result.declared is None:
-            self._result.duration_s = monotonic() - self._started
+            self._result.duration_s = self.duration_s
             kill_relatives(self.process.pid, SESSION)
             self._blame(self._result, why or _describe(status, self.process.was_killed))
 
@@ -183,6 +188,8 @@ def run(plan: Sequence[Spec], options: Options, jobs: int) -> Iterator[FileResul
     waiting = list(reversed(list(enumerate(plan))))
     running: dict[int, Running] = {}  # by pidfd
     done: dict[int, FileResult] = {}
+    taken_s, taken_files = 0.0, 0
+    has_directory: set[str] = set()  # numbers of files that have made one
     next_one = 0
     poll = select.poll()
     leash = Leash()
@@ -191,7 +198,8 @@ def run(plan: Sequence[Spec], options: Options, jobs: int) -> Iterator[FileResul
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
-                    batch = _take_batch(waiting, jobs)
+                    least = int(LEAST_S / taken_s * taken_files) if taken_files else 1
+                    batch = _take_batch(waiting, jobs, least)
                     child = _child_for(batch[0][1], options, children)
                     one = Running(batch, child, options, scratch, leash)
                     running[one.process.pidfd] = one
@@ -199,8 +207,11 @@ def run(plan: Sequence[Spec], options: Options, jobs: int) -> Iterator[FileResul
                 for one in _attend(poll, running):
                     done |= one.results
                     waiting += reversed(one.rest)
+                    taken_s += one.duration_s
+                    taken_files += len(one.results)
+                has_directory.update(os.listdir(scratch))
                 while next_one in done:
-                    if os.path.isdir(f"{scratch}/{next_one}"):
+                    if str(next_one) in has_directory:
                         shutil.rmtree(f"{scratch}/{next_one}", ignore_errors=True)
                     yield done.pop(next_one)
                     sys.stdout.flush()
@@ -211,9 +222,13 @@ def run(plan: Sequence[Spec], options: Options, jobs: int) -> Iterator[FileResul
             leash.close()
 
 
-def _take_batch(waiting: list[Numbered], jobs: int) -> list[Numbered]:
-    """Take the next files of one dialect and one site, as many as leave some for the others."""
-    most = min(MOST_FILES, max(1, len(waiting) // (jobs * SHARES)))
+def _take_batch(waiting: list[Numbered], jobs: int, least: int) -> list[Numbered]:
+    """Take the next files of one dialect and one site, as many as leave some for the others.
+
+    Args:
+        least: how many are worth a process.
+    """
+    most = min(MOST_FILES, max(1, least, len(waiting) // (jobs * SHARES)))
     batch = [waiting.pop()]
     spec = batch[0][1]
     while waiting and len(batch) < most:

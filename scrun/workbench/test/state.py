@@ -1,6 +1,8 @@
-"""The Lua state of a spec: the ``slurm`` table and ``host`` of a site's script, ready to be forked.
+"""The Lua state of a spec: the one of a site's script, with the test library in it.
 
-It is made before the fork, once for all files of a dialect and a site.
+It is made in two steps, as most of its making is for what a plain spec never looks at: first what
+`describe`, `it` and `assert` need, then `complete` all the rest. luastd/test/scope.lua sees to it
+that a spec cannot tell: it is called when one uses any other name.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 INSTRUCTIONS = 200_000  # between two looks at the clock
-FIRST = "values.lua"  # the file that each state begins with
+FIRST_FILE = "values.lua"  # that each state begins with
+STOP = b"collectgarbage 'stop'"  # until a state is made: all of it stays
+# A method of every text, so one that a spec can reach without any name.
+BEGIN = STOP + b" string.gfind = string.gfind or string.gmatch"
 ONE_CHANCE = ("5.1", "5.2", "5.3")  # dialects whose math.random is C's, and so the process's
 CLEANING_S = 1.0  # for after_each, once a test is out of time
 
@@ -30,10 +35,20 @@ CLEANING_S = 1.0  # for after_each, once a test is out of time
 class SpecRuntime(Runtime):
     """A state whose scripts are watched by one clock, whoever asks for a watch."""
 
+    _search: SearchPath
+
+    def furnish(self, search: SearchPath) -> None:
+        """Wait with it for `complete`."""
+        self._search = search
+
+    def complete(self) -> None:
+        """Make the libraries what they are for a site's script."""
+        super().furnish(self._search)
+
     def run_host_file(self, name: str, *args: object) -> Any:
         """Run a Lua file of scrun.lua."""
-        if name == FIRST:
-            self.lua.execute(b"collectgarbage 'stop'")  # until the state is made: all of it stays
+        if name == FIRST_FILE:
+            self.lua.execute(BEGIN)
         if name == "slurm.lua":
             *others, constants = args
             assert isinstance(constants, bytes)
@@ -49,7 +64,7 @@ class SpecRuntime(Runtime):
 
 
 class State:
-    """A state with the test library in it.
+    """A state with the test library in it, of which most waits for `complete`.
 
     Attributes:
         runtime, host: where scripts run, and on what.
@@ -66,12 +81,16 @@ class State:
         self.variables: dict[bytes, bytes] = {}
         self.runtime = SpecRuntime(dialect, search=SearchPath(site))
         self.host = SpecHost(self.runtime)
+        self.main = preload_library(self.runtime, first=True)
+
+    def complete(self) -> None:
+        """Make the rest: ``require``, ``slurm``, ``host`` and the like; once."""
+        self.runtime.lua.execute(STOP)
+        self.runtime.complete()
         self.install_slurm()
         host_files.install(self.runtime, self.host, self.guard, self.variables)
         popen.install(self.runtime)
-        preload_library(self.runtime)
-        self.main: Any = self.runtime.require("luastd.test.main")
-        self.runtime.lua.execute(b"collectgarbage 'restart'")
+        preload_library(self.runtime, first=False)
 
     def install_slurm(self) -> Any:
         """Set a fresh global ``slurm``; return the function that prepares a job_env."""
