@@ -17,6 +17,26 @@ OUT_PARAMETERS = (
 )
 
 
+EDIT = """
+local json = require 'json'
+local file = io.open(config_file) local config = json.decode(file:read '*a') file:close()
+config.process.rlimits, config.hostname = nil, 'other'
+slurm.allocator_command('mkdir -p /nonexistent/staged')
+file = assert(io.open('/nonexistent/staged/config.json', 'w'))
+file:write(json.encode(config)) file:close()
+slurm.set_bundle_path('/nonexistent/staged')
+slurm.set_root_path('/nonexistent/staged/rootfs')
+"""
+
+
+def snapshot(directory: Path) -> dict[str, Any]:
+    """Return all files below a directory, with content, mode and time."""
+    return {
+        str(path): (path.read_bytes() if path.is_file() else None, path.lstat())
+        for path in sorted(directory.rglob("*"))
+    }
+
+
 class Done:
     """How a call ended: the status and both streams."""
 
@@ -65,6 +85,16 @@ class Runner:
             f"{before}function slurm_scrun_stage_in({PARAMETERS})\ndo {stage_in}\n{end}"
             f"function slurm_scrun_stage_out({OUT_PARAMETERS})\ndo {stage_out}\n{end}"
         )
+
+    def override(self, verb: str, text: str) -> Path:
+        """Write a module of the site's for a verb."""
+        module = self.directory / f"scrun.d/verbs/{verb}.lua"
+        module.parent.mkdir(parents=True, exist_ok=True)
+        for directory in (module.parent, module.parent.parent):
+            directory.chmod(0o755)
+        module.write_text(text)
+        module.chmod(0o644)
+        return module
 
     def __call__(self, *args: str, tool: str = "run") -> Done:
         """Run ``scrun lua run SCRIPT ARGS``; with another tool, or run-file, ARGS alone."""

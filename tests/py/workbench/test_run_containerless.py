@@ -53,17 +53,6 @@ def no_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
 
 
-def override(runner: Runner, verb: str, text: str) -> Path:
-    """Write a module of the site's."""
-    module = runner.directory / f"scrun.d/verbs/{verb}.lua"
-    module.parent.mkdir(parents=True, exist_ok=True)
-    for directory in (module.parent, module.parent.parent):
-        directory.chmod(0o755)
-    module.write_text(text)
-    module.chmod(0o644)
-    return module
-
-
 def run(runner: Runner, *args: str) -> Done:
     """Run a verb of the site; it must print JSON."""
     return runner("--json", str(runner.directory), *args, tool="run-file")
@@ -83,7 +72,7 @@ def status(done: Done) -> Any:
 def test_it_is_what_the_command_line_does(runner: Runner, verb: str, tmp_path: Path) -> None:
     """Both streams, the status and the file are those of ``scrun VERB`` with the same site."""
     for name in VERBS:
-        override(runner, name, f"return require 'luastd.verbs.{name}'\n")
+        runner.override(name, f"return require 'luastd.verbs.{name}'\n")
     (tmp_path / "bundle").mkdir()
     done = run(runner, verb, "--local", *(["--bundle", f"{tmp_path}/bundle"] * (verb == "spec")))
     operands = {"spec": ["--bundle", f"{tmp_path}/bundle"], "features": []}.get(verb, ["lua-run"])
@@ -103,7 +92,7 @@ def test_it_is_what_the_command_line_does(runner: Runner, verb: str, tmp_path: P
 
 def test_features_of_a_machine_with_slurm(runner: Runner) -> None:
     """A dry run takes it to be one, and starts nothing; ``--slurm`` as well."""
-    override(runner, "features", FEATURES)
+    runner.override("features", FEATURES)
     for option in ("--dry-run", "--slurm"):
         done = run(runner, "features", option)
         assert done.status == 0, done.err
@@ -128,7 +117,7 @@ def test_features_of_this_machine(runner: Runner, tmp_path: Path) -> None:
 
 def test_a_module_of_the_site_is_named(runner: Runner) -> None:
     """The verb may be left out then; facts are those of --user."""
-    module = override(runner, "features", FEATURES)
+    module = runner.override("features", FEATURES)
     done = runner("--json", str(module), "--user", "61234:61235", tool="run-file")
     arguments = done.events("began")[0]["arguments"]
     assert arguments == {
@@ -141,8 +130,7 @@ def test_spec_writes_nothing_in_a_dry_run(runner: Runner, tmp_path: Path) -> Non
     """The file is shown as a new one; with --in-place it is there."""
     bundle = tmp_path / "bundle"
     bundle.mkdir()
-    override(
-        runner,
+    runner.override(
         "spec",
         "local spec = require 'luastd.verbs.spec'\n"
         "spec.text = spec.text:gsub('\"sh\"', '\"bash\"')\n"
@@ -177,7 +165,7 @@ def test_spec_where_nothing_can_be_written(runner: Runner, tmp_path: Path) -> No
 
 
 def test_a_spec_that_is_no_config_is_told_of(runner: Runner, tmp_path: Path) -> None:
-    override(runner, "spec", "return { run = function() return true, '{' end }\n")
+    runner.override("spec", "return { run = function() return true, '{' end }\n")
     (note,) = run(runner, "spec", "--bundle", str(tmp_path)).document["notes"]
     assert note.startswith("a runtime would refuse it: ")
 
@@ -196,7 +184,7 @@ def test_the_shipped_policy_refuses(runner: Runner, verb: str, backend: str) -> 
 
 def test_a_site_that_can_save_a_container(runner: Runner, tmp_path: Path) -> None:
     """Its command is shown: not run in a dry run, where --answer has its status; else run."""
-    override(runner, "checkpoint", SAVES)
+    runner.override("checkpoint", SAVES)
     command = tmp_path / "bin/save"
     command.write_text(f'#!/bin/sh\necho saving\necho "$1" >{tmp_path}/saved\n')
     command.chmod(0o755)
@@ -241,7 +229,7 @@ def test_what_people_read(runner: Runner) -> None:
 )
 def test_modules_that_are_wrong(runner: Runner, text: str, message: str) -> None:
     """One line with file and line, whatever they do; nothing holds the run up."""
-    module = override(runner, "features", text)
+    module = runner.override("features", text)
     done = run(runner, "features", "--local", "--timeout", "0.3")
     assert done.status == 1 and done.err.count("\n") == 1
     place = f"{module}{message}" if message[0] == ":" else message
@@ -255,7 +243,7 @@ def test_a_killed_run_leaves_no_process(runner: Runner, tmp_path: Path) -> None:
     text = (
         f"return {{ run = function()\nio.open('{mark}', 'w'):close()\nwhile true do end\nend }}\n"
     )
-    override(runner, "features", text)
+    runner.override("features", text)
     argv = [sys.executable, "-m", "scrun", "lua", "run", str(runner.directory), "features"]
     process = subprocess.Popen([*argv, "--local"], cwd=CHECKOUT, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
@@ -291,7 +279,7 @@ def test_wrong_options_are_one_line(runner: Runner, options: list[str], message:
 
 def test_the_site_in_force(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is taken where FILE is left out, for every verb; a directory ``spec`` is no FILE."""
-    override(runner, "features", FEATURES)
+    runner.override("features", FEATURES)
     monkeypatch.setenv("SCRUN_LUA_DIR", str(runner.directory))
     assert '"ours"' in runner("features", tool="run-file").out
     assert 'host.signal("USR1")' in runner("kill", "USR1", tool="run-file").out
