@@ -1,13 +1,16 @@
-"""What the tests of ``scrun lua run`` share."""
+"""What the tests of ``scrun lua run`` and of ``scrun lua repl`` share."""
 
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scrun.lua.engines import DIALECTS
+from tests.py.workbench.repl_prompt import Start
 from tests.py.workbench.run_script import Runner
 
 
@@ -41,3 +44,21 @@ def bundle(tmp_path: Path) -> Path:
     }
     (directory / "config.json").write_text(json.dumps(config))
     return directory
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start sessions of a user with an empty home and an empty site."""
+    site = tmp_path / "site"
+    site.mkdir(mode=0o755)
+    site.chmod(0o755)
+    starter = Start(
+        {
+            **{"PATH": os.environ["PATH"], "PYTHONPATH": os.getcwd(), "HOME": str(tmp_path)},
+            **{"XDG_STATE_HOME": str(tmp_path / "state"), "SCRUN_LUA_DIR": str(site)},
+            **{"TERM": "vt100", "NO_COLOR": "1", "INPUTRC": "/dev/null", "PYTHONUTF8": "1"},
+        }
+    )
+    yield starter
+    for prompt in starter.prompts:
+        prompt.child.close(force=True)
