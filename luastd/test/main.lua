@@ -96,14 +96,17 @@ end
 --- Runs a spec file.
 ---@param chunk function
 ---@param source string its path
----@param options scrun.test.Options
+---@param path string where the project's own modules are, as in package.path
+---@param seed? integer
+---@param options? scrun.test.Options the filters
 ---@return integer tests how many it has
 ---@return boolean has_foreign_code
-function M.run(chunk, source, options)
+function M.run(chunk, source, path, seed, options)
   names.arg = { [0] = source:gsub(':%d+$', '') }
-  options.names = names
+  options = options or {}
+  options.names, options.path, options.seed = names, path, seed
   late.add(function()
-    package.path = options.path .. ';' .. package.path
+    package.path = path .. ';' .. package.path
   end)
   local tests = test.run(chunk, source, options, reporter)
   io.stdout:flush()

@@ -16,7 +16,8 @@ local M = {}
 ---@field names table<any, { value: any }> what a name of the library was, such as `assert`
 ---@field shot? scrun.test.Shot of `insulate`
 
---- Names of Lua that no file of ours changes, and that lead to no table which one does.
+--- Names of Lua that no file of ours changes, and that lead to no table which one does; and none
+--- that makes a finalizer, for which the runner would have to keep the state.
 local PLAIN = {
   error = true,
   ipairs = true,
@@ -25,7 +26,6 @@ local PLAIN = {
   pcall = true,
   print = true,
   select = true,
-  setmetatable = true,
   tonumber = true,
   tostring = true,
   type = true,

@@ -382,10 +382,14 @@ def _open_state(module: Any, dialect: str, memory_bytes: int) -> Any:
 
 
 def _without_host_frames(traceback: str) -> str:
-    lines = [line for line in traceback.splitlines() if "[host]:" not in line]
+    lines = [line for line in traceback.splitlines() if not _is_host_frame(line)]
     while lines and ("'xpcall'" in lines[-1] or "tail call" in lines[-1]):
         lines.pop()
     return "\n".join(lines)
+
+
+def _is_host_frame(line: str) -> bool:
+    return "[host]:" in line or line.lstrip().startswith("?: ")  # as is_host in border.lua
 
 
 def _readable(text: bytes) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from scrun.errors import ScriptError, ScrunError
-from scrun.workbench.test import coverage, golden
+from scrun.workbench.test import golden
 from scrun.workbench.test.site import Stages
 from scrun.workbench.test.state import INSTRUCTIONS
 
@@ -33,12 +34,13 @@ class Child:
 
     Attributes:
         is_spoilt: after `run`: what it has run may have done something to the process.
+        is_whole: after `run`: what it has run could have; else it had no name of anything.
     """
 
     def __init__(self, state: State, options: Options) -> None:
         self._state = state
         self._options = options
-        self.is_spoilt = False
+        self.is_spoilt = self.is_whole = False
         self._pending: list[list[object]] = []
         self._exit: str | None = None
         self._open = False
@@ -55,6 +57,20 @@ class Child:
         """Collect the garbage of its making: before a fork, or each process would begin with it."""
         self._state.runtime.call(self._state.runtime.get("collectgarbage"))
 
+    def close(self) -> bool:
+        """Close the state of a file that has run, if nobody can tell: no script has a finalizer.
+
+        Returns: False: it has to be kept to the end of the process.
+        """
+        if self.is_whole:
+            return False
+        state = self._state
+        runtime = state.runtime
+        for owner in (self, self._stages, state.host, state):
+            owner.__dict__.clear()
+        runtime.close()
+        return True
+
     def run(self, spec: Spec, events: int, scratch: str) -> None:
         """Run a file to its end.
 
@@ -64,9 +80,7 @@ class Child:
         """
         self._spec, self._events = spec, events
         runtime, options = self._state.runtime, self._options
-        here = os.getcwd()
-        paths = (*options.directories, *spec.directories, here, f"{here}/src")
-        directories = tuple(dict.fromkeys(paths))
+        directories, path = _search_path(options.directories, spec.directories, os.getcwd())
         self._stages.begin(directories, scratch)
         stop_counting = self._start_clock()
         self._state.begin()
@@ -75,19 +89,15 @@ class Child:
         began = monotonic()
         try:
             chunk = runtime.load_file(spec.path)
-            settings: dict[str, object] = {
-                "path": ";".join([f"{path}/?.lua;{path}/?/init.lua" for path in directories])
-            }
-            for name in FILTERS:
-                if patterns := getattr(options, name):
-                    settings[name] = patterns
-            if options.seed is not None:
-                settings["seed"] = options.seed + spec.round - 1
+            filters = {name: found for name in FILTERS if (found := getattr(options, name))}
+            seed = None if options.seed is None else options.seed + spec.round - 1
+            settings = (path, seed, filters or None)
             main = self._state.main[b"run"]
-            declared, has_foreign_code = runtime.call(main, chunk, f"{spec.path}:1", settings)
+            declared, has_foreign_code = runtime.call(main, chunk, f"{spec.path}:1", *settings)
             self.is_spoilt = bool(has_foreign_code) or self._has_timed_out
         except ScrunError as failure:
             self._fail(failure)
+        self.is_whole = self._state.is_whole or self.is_spoilt
         hits = stop_counting() if stop_counting else {}
         self._send(["d", declared, hits, round(monotonic() - began, 6)])
 
@@ -163,6 +173,8 @@ class Child:
         if not self._options.coverage:
             self._state.runtime.set_clock(self._state.check)
             return None
+        from scrun.workbench.test import coverage  # only when asked for
+
         self._state.runtime.call(self._state.main[b"complete"])
         return coverage.start(self._state, INSTRUCTIONS)
 
@@ -172,6 +184,15 @@ def split_place(message: str) -> tuple[str, str]:
     place, separator, rest = message.partition(": ")
     line = place.rpartition(":")[2]
     return (place, rest) if separator and line.isdecimal() and "\n" not in place else ("", message)
+
+
+@lru_cache
+def _search_path(
+    asked: tuple[str, ...], above: tuple[str, ...], here: str
+) -> tuple[tuple[str, ...], str]:
+    """Return where a spec's modules and scripts are, and the same as in package.path."""
+    directories = tuple(dict.fromkeys((*asked, *above, here, f"{here}/src")))
+    return directories, ";".join(f"{path}/?.lua;{path}/?/init.lua" for path in directories)
 
 
 def _text(value: object) -> str | None:

@@ -58,6 +58,10 @@ class SpecRuntime(Runtime):
     def watch(self, check: Callable[[], tuple[str, str] | None], *, instructions: int = 0) -> None:
         """Do nothing: a script that a spec loads is under the spec's own watch already."""
 
+    def close(self) -> None:
+        """Close the state, so that the next one gets its memory; nobody may use it any more."""
+        self.__dict__.clear()  # with the last of our references to it lupa closes it
+
     def set_clock(self, check: Callable[[], tuple[str, str] | None]) -> None:
         """Watch; may be called once."""
         super().watch(check, instructions=INSTRUCTIONS)
@@ -71,12 +75,14 @@ class State:
         variables: the job's environment, for ``host.getenv``.
         main: the function of luastd/test/main.lua.
         timed_out: since the clock was last set.
+        is_whole: after `complete`.
     """
 
     def __init__(self, dialect: str, site: str | None, timeout_s: float) -> None:
         self.site = site
         self.timeout_s = timeout_s
         self.timed_out = False
+        self.is_whole = False
         self._deadline = monotonic() + timeout_s
         self.variables: dict[bytes, bytes] = {}
         self.runtime = SpecRuntime(dialect, search=SearchPath(site))
@@ -85,6 +91,7 @@ class State:
 
     def complete(self) -> None:
         """Make the rest: ``require``, ``slurm``, ``host`` and the like; once."""
+        self.is_whole = True
         self.runtime.lua.execute(STOP)
         self.runtime.complete()
         self.install_slurm()

@@ -24,7 +24,7 @@ from scrun.workbench.test.plan import Options, Spec
 from scrun.workbench.test.state import State
 
 LIFE_S, BUSY_S = 1.0, 0.2  # forking costs a few ms; results are told when a process ends
-MOST_MEMORY_KIB = 64 << 10  # more than it had at first: states are not closed, as at any end
+MOST_MEMORY_KIB = 64 << 10  # more than it had at first: few states are closed
 Numbered = tuple[int, Spec]
 
 
@@ -56,17 +56,18 @@ def live(
         end, busy_end = monotonic() + LIFE_S, process_time() + BUSY_S
         unspoilt = _look()
         most_kib = _memory_kib() + MOST_MEMORY_KIB
-        states = []
+        kept = []  # the first, which has its memory in common with our parent, and what is whole
         for at, (number, spec) in enumerate(batch):
             if at:
                 child = Child(State(spec.dialect, spec.site, options.timeout_s), options)
-            states.append(child)
             size = os.fstat(output).st_size
             os.write(events, b'[["s", %d]]\n' % size)
             child.run(spec, events, f"{scratch}/{number}")
-            if child.is_spoilt or _look() != unspoilt:
+            if child.is_spoilt or (child.is_whole and _look() != unspoilt):
                 flush_all()
                 break
+            if not at or not child.close():
+                kept.append(child)
             if _memory_kib() > most_kib:
                 break
             if monotonic() > end or process_time() > busy_end:
