@@ -23,6 +23,7 @@ def install(
     files: Files | None,
     scratch_dir: str,
     capture: bool = True,
+    may_exit: bool = True,
     offer: Callable[[Any, Files], None] | None = None,
 ) -> tuple[Any, Any]:
     """Watch a state from now on.
@@ -34,6 +35,7 @@ def install(
         files: where files go that are written; None: where Lua says.
         scratch_dir: for temporary files.
         capture: keep what goes to standard output.
+        may_exit: ``os.exit`` is what it was: of a site's script, or of a verb without an anchor.
         offer: in place of `offer_files`, for a table.
 
     Returns:
@@ -69,7 +71,7 @@ def install(
         offer_files(runtime, hooks, files)
     with open(_WATCH, "rb") as file:
         chunk = runtime.lua.compile(file.read(), name=b"=[host]")
-    settle, in_thread = chunk(runtime.border, hooks, files is not None, capture)
+    settle, in_thread = chunk(runtime.border, hooks, files is not None, capture, may_exit)
     return settle, in_thread
 
 

@@ -12,7 +12,7 @@ from scrun.workbench.run.attend import Attendant
 from scrun.workbench.run.engine import Events
 from scrun.workbench.run.events import Ended, Event, Journal
 from scrun.workbench.run.options import Options
-from scrun.workbench.run.traced import Watch
+from scrun.workbench.run.traced_policy import Watch
 
 CANCEL_S = 0.5  # for a verb that runs in Lua to end by itself
 
@@ -60,6 +60,8 @@ class VerbCaller:
             stager=options.site.stager,
             settings=settings,
             scratch_dir=f"{directory}/scratch",
+            timeout_s=options.timeout_s,
+            keeper=os.getpid(),
         )
         self._events = Events(self._loop, self._watch.fifo, self._hear)
 

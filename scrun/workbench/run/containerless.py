@@ -7,8 +7,7 @@ tells of it. On its standard streams is what an engine, or a person, would have 
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,8 @@ from scrun.anchor import containerless
 from scrun.errors import HostError, ScriptError, ScrunError, StateError
 from scrun.host import process as processes
 from scrun.hot.parse import Command
-from scrun.lua.runtime import Interrupted
 from scrun.lua.search import SearchPath
 from scrun.oci.config import FILE_NAME
-from scrun.workbench.run import bypass
 from scrun.workbench.run.attend import Attendant
 from scrun.workbench.run.caller import VerbCaller
 from scrun.workbench.run.engine import Call
@@ -30,7 +27,8 @@ from scrun.workbench.run.hosts import WatchedHost
 from scrun.workbench.run.job import find_user
 from scrun.workbench.run.options import NO_ID, Options
 from scrun.workbench.run.stages import explain_end
-from scrun.workbench.run.traced import EVERYTHING, Sink, TracedLoop, TracedPolicy, Watch
+from scrun.workbench.run.traced import TracedLoop
+from scrun.workbench.run.traced_policy import EVERYTHING, Sink, TracedPolicy, Watch
 
 if TYPE_CHECKING:
     from scrun.anchor.policy import Done
@@ -82,7 +80,7 @@ class ContainerlessVerb(VerbCaller):
                 lambda done: calls.append(
                     Call(self._loop, command, done, None, carry_out=self._carry_out)
                 ),
-                lambda: self._end(calls[0]),
+                lambda: self._cancel(EVERYTHING, calls[0].stop),
             )
         self._events.close()
         (call,) = calls
@@ -94,12 +92,6 @@ class ContainerlessVerb(VerbCaller):
         if not call.status and place is not None:
             self._read(place)
         return self._error(call)
-
-    def _end(self, call: Call) -> None:
-        """End the verb, and first the command that it waits for."""
-        self._cancel(EVERYTHING, call.stop)
-        if call.status is None:
-            os.kill(call.process.pid, signal.SIGTERM)
 
     def _ask(self) -> Command:
         """Return the command as a person would have given it."""
@@ -160,9 +152,11 @@ class ContainerlessVerb(VerbCaller):
                 journal.add(Logged(level, text))
 
         def make_policy(_search: SearchPath) -> Policy:
-            return Policy(self._watch, journal, self._asked, self.options.user, self._install)
+            policy = Policy(self._watch, journal, self._asked, self.options.user)
+            host = WatchedHost(self._host, journal)
+            policy.watch_commands(host, files=self._files, output=_write)
+            return policy
 
-        signal.signal(signal.SIGTERM, lambda *_: self._host.stop())
         log.listen(listen)
         vars(containerless)["Policy"] = make_policy  # of this process, which ends with the verb
         try:
@@ -176,31 +170,6 @@ class ContainerlessVerb(VerbCaller):
             log.report(f"{command.verb}: internal error: {type(err).__name__}: {err}")
             return 1
 
-    def _install(self, policy: Policy, journal: Journal) -> None:
-        host = WatchedHost(self._host, journal)
-
-        def execute(script: bytes) -> int:
-            observer, processes.observer = processes.observer, None  # the host tells of it
-            try:
-                status, output, errors = host.shell("os.execute", script)
-            finally:
-                processes.observer = observer
-            if (stop := policy.check_end()) is not None:
-                raise Interrupted(stop[0], code=stop[1])
-            os.write(1, output)  # it is among what the verb prints
-            os.write(2, errors or b"")
-            return status
-
-        bypass.install(
-            policy.runtime,
-            journal,
-            execute=execute,
-            trace=lambda _traceback: None,
-            files=self._files,
-            scratch_dir=self._watch.scratch_dir,
-            capture=False,
-        )
-
 
 class Policy(TracedPolicy):
     """Runs the verb with what was asked, whatever is done about it.
@@ -208,23 +177,12 @@ class Policy(TracedPolicy):
     Args:
         asked: has the options that modules see.
         user: whose facts they get; None: the caller's.
-        install: watches the state.
     """
 
-    def __init__(
-        self,
-        watch: Watch,
-        journal: Journal,
-        asked: Command,
-        user: str | None,
-        install: Callable[[Policy, Journal], None],
-    ) -> None:
+    def __init__(self, watch: Watch, journal: Journal, asked: Command, user: str | None) -> None:
         super().__init__(watch.search, journal, watch)
-        self.runtime = self._runtime
-        self._parent = os.getppid()
         self._asked = asked
         self._user = user
-        install(self, journal)
 
     def run(self, verb: str, container: Mapping[str, object], request: object, done: Done) -> None:
         """Run the verb."""
@@ -239,8 +197,7 @@ class Policy(TracedPolicy):
         facts = {name: value for name, value in container.items() if value != ""}
         return facts | super().shown(container, request)
 
-    def check_end(self) -> tuple[str, str] | None:
-        """Tell whether it is to end; it is, too, when nobody is there any more."""
-        if os.getppid() != self._parent:
-            return ("cancelled", "CANCELLED")
-        return super().check_end()
+
+def _write(fd: int, data: bytes) -> None:
+    """Write among what the verb prints."""
+    os.write(fd, data)

@@ -27,7 +27,8 @@ from scrun.hot import client
 from scrun.hot.parse import Command
 from scrun.hot.wire import dumps, loads
 from scrun.workbench.run.events import Event, Output
-from scrun.workbench.run.traced import LENGTH_BYTES, Watch, make_serve
+from scrun.workbench.run.traced import make_serve
+from scrun.workbench.run.traced_policy import LENGTH_BYTES, Watch
 
 if TYPE_CHECKING:
     from _socket import socket

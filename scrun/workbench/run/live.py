@@ -36,7 +36,7 @@ from scrun.workbench.run.events import (
 )
 from scrun.workbench.run.options import EXPECTED, Options
 from scrun.workbench.run.stages import explain_end
-from scrun.workbench.run.traced import EVERYTHING
+from scrun.workbench.run.traced_policy import EVERYTHING
 
 STEPS = {CREATED: (), RUNNING: ("start",), PAUSED: ("start", "pause"), STOPPED: ("start", "end")}
 END_S = 20.0  # for the container to end, for each time that it is told to

@@ -1,17 +1,14 @@
 """An anchor that tells what it does: the real one, with parts that note what passes them.
 
-It is forked by the workbench in the place of `scrun.anchor.main.Anchor`. Its events go to a FIFO, a
-pickle each with its length before it.
+It is forked by the workbench in the place of `scrun.anchor.main.Anchor`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import os
-import pickle
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +17,6 @@ from scrun.anchor import main
 from scrun.anchor.policy import Policy
 from scrun.anchor.stage_host import StageHost
 from scrun.anchor.staging import Staging
-from scrun.errors import ScriptError, ScrunError
 from scrun.host import process as processes
 from scrun.host.loop import Loop
 from scrun.host.process import SIGKILL
@@ -29,48 +25,21 @@ from scrun.lua.site import SiteScript
 from scrun.settings import Settings
 from scrun.workbench.run.events import (
     Began,
-    Ended,
-    Event,
     Exited,
     Journal,
     Logged,
-    Primitive,
     Started,
 )
 from scrun.workbench.run.hosts import LiveHost, WatchedHost
 from scrun.workbench.run.script import WatchedScript
+from scrun.workbench.run.traced_policy import Sink, TracedPolicy, Watch
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from scrun.anchor.policy import Done
     from scrun.host.process import Process
 
-READ_ONLY = ("config", "console_size", "job_variables")  # they do nothing: not shown
 LONGEST_WORD = 300  # characters of an argument of a program; the scripts for nodes are long
-LENGTH_BYTES = 4
-EVERYTHING = "*"
-
-
-@dataclasses.dataclass(frozen=True)
-class Watch:
-    """How an anchor is to be watched.
-
-    Attributes:
-        fifo: takes the events.
-        cancel_path: while that file is there, the verb that it names is ended, or `EVERYTHING`.
-        search, script, stager: of the site that is tried out.
-        settings: in place of the site's.
-        scratch_dir: of the run.
-    """
-
-    fifo: str
-    cancel_path: str
-    search: SearchPath
-    script: str | None
-    stager: str | None
-    settings: Mapping[str, object]
-    scratch_dir: str
 
 
 def make_serve(watch: Watch) -> Callable[..., NoReturn]:
@@ -82,25 +51,6 @@ def make_serve(watch: Watch) -> Callable[..., NoReturn]:
     Traced.watch = watch
 
     return functools.partial(main.serve, kind=Traced)
-
-
-class Sink:
-    """Sends events, from any thread, as long as anybody reads them."""
-
-    def __init__(self, path: str) -> None:
-        self._lock = threading.Lock()
-        self._fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-
-    def send(self, event: Event) -> None:
-        """Send one."""
-        data = pickle.dumps(event)
-        data = len(data).to_bytes(LENGTH_BYTES, "big") + data
-        with self._lock:
-            try:
-                while data:
-                    data = data[os.write(self._fd, data) :]
-            except OSError:  # nobody reads any more
-                return
 
 
 class TracedAnchor(main.Anchor):
@@ -122,7 +72,9 @@ class TracedAnchor(main.Anchor):
 
     def make_policy(self, search: SearchPath) -> Policy:
         """Return one that notes."""
-        return TracedPolicy(search, self.journal, self.watch)
+        policy = TracedPolicy(search, self.journal, self.watch)
+        policy.watch_commands(WatchedHost(LiveHost(self.container, ""), self.journal))
+        return policy
 
     def make_host(self, cluster: str) -> StageHost:
         """Return one that answers what is run past it as well."""
@@ -190,109 +142,6 @@ class TracedLoop(Loop):
         process = super().capture(argv, environment, called, streams=streams)
         self._captured[process.pid] = Exited(process.pid, "", 0, 0.0)
         return process
-
-
-class TracedPolicy(Policy):
-    """Notes verbs, and the primitives that they call."""
-
-    def __init__(self, search: SearchPath, journal: Journal, watch: Watch) -> None:
-        super().__init__(search)
-        self._journal = journal
-        self._watch = watch
-        self._verbs: dict[int, str] = {}  # by id of the Done of each that runs
-        self._active = ""
-        self._traceback = ""
-        self._runtime.watch(self.check_end)
-
-    def settings(self) -> Settings:
-        """Return the site's settings, as they are changed for the run."""
-        return Settings(super().settings().table | dict(self._watch.settings))
-
-    def offer(self, primitives: Mapping[str, Callable[..., None]]) -> None:
-        """Offer them, watched."""
-        super().offer({name: self._watched(name, call) for name, call in primitives.items()})
-
-    def check(self, verbs: Iterable[str]) -> None:
-        """Check; an error is noted with its traceback."""
-        for verb in verbs:
-            try:
-                super().check((verb,))
-            except ScriptError as err:
-                self._journal.add(Began(verb, []))
-                self._journal.add(Ended(verb, 0.0, None, str(err), err.code, err.traceback))
-                raise
-
-    def run(self, verb: str, container: Mapping[str, object], request: object, done: Done) -> None:
-        """Run a verb, and note its beginning and its end."""
-        shown = self.shown(container, request)
-        self._journal.add(Began(verb, [(name, str(value)) for name, value in shown.items()]))
-        start = monotonic()
-        self._traceback = ""
-
-        def ended(ok: bool, told: Any, code: str) -> None:
-            self._verbs.pop(id(ended), None)
-            event = Ended(verb, monotonic() - start, returned="true")
-            if not ok:
-                event.returned, event.error, event.code = None, str(told), code
-                event.traceback = self._traceback
-            self._journal.add(event)
-            done(ok, told, code)
-
-        self._verbs[id(ended)] = verb
-        super().run(verb, container, request, ended)
-
-    def shown(self, _container: Mapping[str, object], request: object) -> dict[str, object]:
-        """Return what a person is to see of a verb's arguments."""
-        members = request if isinstance(request, dict) else {}
-        hidden = ("environment", "config", "process")
-        return {name: value for name, value in members.items() if name not in hidden}
-
-    def note(self, failure: ScriptError) -> None:
-        """Keep the traceback for the verb's end."""
-        self._traceback = failure.traceback
-        super().note(failure)
-
-    def describe(self, members: dict[str, object]) -> dict[str, object] | None:
-        """Describe; an error is noted as the verb's."""
-        try:
-            self.describe_strictly(members)
-        except ScriptError as err:
-            event = Ended("state", 0.0, error=str(err), code=err.code, traceback=err.traceback)
-            self._journal.add(event)
-        return super().describe(members)
-
-    def _step(self, task: Any, values: tuple[object, ...], done: Done) -> None:
-        self._active = self._verbs.get(id(done), "")
-        super()._step(task, values, done)
-
-    def check_end(self) -> tuple[str, str] | None:
-        """Tell whether what runs is to end: it may be in a loop, where no signal reaches us."""
-        try:
-            with open(self._watch.cancel_path) as file:
-                verb = file.read()
-        except OSError:
-            return None
-        return ("cancelled", "CANCELLED") if verb in (self._active, EVERYTHING) else None
-
-    def _watched(self, name: str, call: Callable[..., None]) -> Callable[..., None]:
-        if name in READ_ONLY:
-            return call
-
-        def watched(resume: Callable[..., None], *arguments: object) -> None:
-            start = monotonic()
-            given = list(arguments)
-
-            def resumed(*results: object) -> None:
-                seconds = monotonic() - start
-                self._journal.add(Primitive(name, given, list(results), seconds))
-                resume(*results)
-
-            try:
-                call(resumed, *arguments)
-            except ScrunError as err:
-                resumed(None, str(err), err.code)
-
-        return watched
 
 
 class TracedStaging(Staging):

@@ -34,7 +34,7 @@ from scrun.workbench.run.events import (
 from scrun.workbench.run.files import Files
 from scrun.workbench.run.options import EXPECTED
 from scrun.workbench.run.stages import Stages
-from scrun.workbench.run.traced import READ_ONLY
+from scrun.workbench.run.traced_policy import READ_ONLY
 
 
 class WatchedPolicy(Policy):
@@ -85,6 +85,7 @@ class VerbRun:
             trace=lambda _traceback: None,
             files=files,
             scratch_dir=scratch_dir,
+            may_exit=False,
         )
         self.policy.offer({name: self._primitive(name) for name in primitive_names()})
 

@@ -2,9 +2,9 @@
 --- output, the end of the process; and, where files are redirected, every path.
 --- Loaded by bypass.py into a state before the script, portable over Lua 5.1 to 5.5 and luajit.
 --- `hooks` are functions of the host, `redirect` tells whether files have another place, `capture`
---- whether standard output has. A verb's state has neither `slurm` nor the files of `host`.
+--- whether standard output has, `may_exit` that os.exit is let alone. A verb's state has neither `slurm` nor the files of `host`.
 -- luacheck: globals io os slurm, read globals rawlen
-local border, hooks, redirect, capture = ...
+local border, hooks, redirect, capture, may_exit = ...
 local io, os, type, tostring, select, error = io, os, type, tostring, select, error
 local open, io_type = io.open, io.type
 local concat = table.concat
@@ -66,7 +66,7 @@ if capture then
   end
 end
 
-if capture and not slurm then -- a verb's state, in the process that shows the run
+if not may_exit then -- of an anchor, or of the process that shows what one would do
   function os.exit()
     error("os.exit would end the container's anchor: return nil and a message, or call error()", 2)
   end

@@ -190,6 +190,23 @@ def test_what_cannot_end_is_ended(remote: Remote) -> None:
     done = call(remote, "local", "kill", "--timeout", "0.5")
     assert done.err == f"scrun: {module}:3: took longer than 0.5 s (--timeout)\n"
     assert done.document["error"]["code"] == "ETIMEDOUT"
+    module = override(remote, "kill", "\nwhile true do end\n")  # the anchor loads it at create
+    done = call(remote, "local", "kill", "--timeout", "0.5")
+    assert done.err == f"scrun: {module}:2: took longer than 0.5 s (--timeout)\n"
+
+
+def test_commands_of_a_module(remote: Remote) -> None:
+    """They are shown with their output and status, and ended with the verb."""
+    text = "local M = {}\nfunction M.run()\nos.execute 'echo out; exit 3'\nos.execute 'sleep 600'\n"
+    module = override(remote, "kill", f"{text}end\nreturn M\n")
+    done = call(remote, "local", "kill", "--timeout", "0.5")
+    assert done.err == f"scrun: {module}:4: took longer than 0.5 s (--timeout)\n"
+    first, second = done.events("command")
+    assert (first["status"], first["output"], first["ran"]) == (3, "out\n", True)
+    assert (second["text"], second["status"]) == ("sleep 600", 137)
+    module = override(remote, "kill", "return { run = function()\nos.exit(3) end }\n")
+    ended = call(remote, "local", "kill").err
+    assert ended.startswith(f"scrun: {module}:2: os.exit would end the container's anchor")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
