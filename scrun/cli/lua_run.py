@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from scrun.anchor.policy import Policy
 from scrun.cli.lua_run_plugin import HELP as PLUGIN_HELP
 from scrun.cli.lua_run_plugin import is_plugin, plugin_options, run_plugin
 from scrun.cli.lua_run_view import ContainerlessView
@@ -19,7 +18,6 @@ from scrun.hot.parse import Command
 from scrun.lua.engines import DIALECTS
 from scrun.lua.search import SearchPath, site_search
 from scrun.oci.ids import check_container_id
-from scrun.settings import Settings
 from scrun.workbench.run.answers import Answers
 from scrun.workbench.run.cassette import read_cassette
 from scrun.workbench.run.job import DEFAULT_ID, read_variables
@@ -34,6 +32,7 @@ from scrun.workbench.run.options import (
 )
 from scrun.workbench.run.report import Report, one_line
 from scrun.workbench.run.session import run as run_script
+from scrun.workbench.run.site_settings import read_settings
 
 HELP_NAMES = {"help_option_names": ["-h", "-?", "--help", "--usage"]}
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -193,7 +192,7 @@ def run(
             dialect=dialect,
             timeout_s=timeout,
             memory_bytes=read_size(memory),
-            settings=read_settings(site),
+            settings=read_settings(search, timeout_s=timeout, runs=True),
             as_json=as_json,
             verbose=verbose,
         )
@@ -230,7 +229,8 @@ def run(
         status=status,
         command=read_command(functions[0], words, signal, signal_all=signal_all, force=force),
     )
-    settings = read_settings(site)
+    runs = options.backend in ("local", "slurm")
+    settings = read_settings(search, timeout_s=timeout, runs=runs)
     view = (ContainerlessView if options.is_containerless else View)(sys.stdout, verbose)
     report = run_script(options, settings, search, None if as_json else view.show)
     if as_json:
@@ -248,11 +248,6 @@ def find_own_site(slurm_conf: str | None) -> tuple[Site, SearchPath]:
     """
     search = site_search(os.environ, slurm_conf)
     return Site(os.path.abspath(search.site_dir or "."), search.script()), search
-
-
-def read_settings(site: Site) -> Settings:
-    """Return the settings of a site, as an anchor reads them."""
-    return Policy(SearchPath(site.directory)).settings()
 
 
 def choose_functions(function: str | None, site: Site) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 --- output, the end of the process; and, where files are redirected, every path.
 --- Loaded by bypass.py into a state before the script, portable over Lua 5.1 to 5.5 and luajit.
 --- `hooks` are functions of the host, `redirect` tells whether files have another place, `capture`
---- whether standard output has, `may_exit` that os.exit is let alone. A verb's state has neither `slurm` nor the files of `host`.
+--- whether standard output has, `may_exit` that os.exit is let alone. A verb's state has neither
+--- `slurm` nor the files of `host`.
 -- luacheck: globals io os slurm, read globals rawlen
 local border, hooks, redirect, capture, may_exit = ...
 local io, os, type, tostring, select, error = io, os, type, tostring, select, error

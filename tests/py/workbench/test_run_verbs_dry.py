@@ -149,3 +149,22 @@ def test_a_module_that_is_no_verb(runner: Runner) -> None:
     done = runner(str(module), tool="run-file")
     assert done.err.startswith("scrun: lua run: helper is no verb of a module. one of create, ")
     assert 'host.signal("TERM")' in runner(str(module), "kill", tool="run-file").out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\nwhile true do end\n", ":2: took longer than 0.2 s (--timeout)"),
+        ("\nos.exit(4)\n", ":2: os.exit would end the container's anchor"),
+        ("print 'printed'\nerror 'odd'\n", ":2: odd"),
+    ],
+)
+def test_settings_that_are_wrong(runner: Runner, text: str, message: str) -> None:
+    """They are read before anything else, and end the run with one line."""
+    runner.write_stages()
+    settings = runner.override("x", "").parent.parent / "settings.lua"
+    settings.write_text(text)
+    settings.chmod(0o644)
+    done = runner("--json", "kill", "--timeout", "0.2")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(f"scrun: {settings}{message}"), done.err
