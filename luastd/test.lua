@@ -10,6 +10,7 @@
 --- Runs in Lua 5.1 to 5.5 and LuaJIT.
 local asserts = require 'luastd.test.assertions'
 local blocks = require 'luastd.test.blocks'
+local failure = require 'luastd.test.failure'
 local filter = require 'luastd.test.filter'
 local late = require 'luastd.test.late'
 local runs = require 'luastd.test.run'
@@ -37,7 +38,11 @@ end)
 ---@param own? string templates of the project's own files, as in package.path
 local function preload(names, own)
   local modules = {
-    busted = names,
+    busted = setmetatable({
+      fail = function(message)
+        failure.fail(message)
+      end,
+    }, { __index = names }),
     luassert = asserts,
     say = require 'luastd.test.say',
     ['luassert.assert'] = asserts,
@@ -45,6 +50,7 @@ local function preload(names, own)
     ['luassert.mock'] = M.names.mock,
     ['luassert.spy'] = M.names.spy,
     ['luassert.stub'] = M.names.stub,
+    ['luassert.util'] = require 'luastd.test.util',
     ['busted.runner'] = function() end,
   }
   for name, module in pairs(modules) do

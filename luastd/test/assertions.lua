@@ -77,7 +77,7 @@ for name, wanted in pairs { truthy = true, falsy = false } do
   end)
 end
 
-for name in ('is are was has does'):gmatch '%S+' do
+for name in ('is are was has does a an the'):gmatch '%S+' do
   words.register('modifier', name, function(state)
     return state
   end)

@@ -102,10 +102,11 @@ end
 ---@return integer tests how many it has
 ---@return boolean has_foreign_code
 function M.run(chunk, source, path, seed, options)
-  names.arg = { [0] = source:gsub(':%d+$', '') }
   options = options or {}
   options.names, options.path, options.seed = names, path, seed
   late.add(function()
+    -- A global of all, as the interpreter has it: specs' helpers look there.
+    rawset(_G, 'arg', { [0] = source:gsub(':%d+$', '') })
     package.path = path .. ';' .. package.path
   end)
   local tests = test.run(chunk, source, options, reporter)

@@ -68,7 +68,7 @@ end
 
 ---@param names string
 ---@param make fun(state: table, arguments: table): function
----@param kinds? string[] what its arguments must be: a type, `any`, or `matcher` for all
+---@param kinds? string[] what its arguments must be: a type, `any`, `number?`; `matcher` for all
 local function register(names, make, kinds)
   for name in names:gmatch '%S+' do
     assert:register('matcher', name, function(state, arguments)
@@ -78,7 +78,12 @@ local function register(names, make, kinds)
         if kind == 'matcher' then
           fits = M.is_matcher(value)
         elseif kind == 'object' then
-          fits = type(value) == 'table' or type(value) == 'function' or type(value) == 'userdata'
+          local is = type(value)
+          fits = is == 'table' or is == 'function' or is == 'userdata' or is == 'thread'
+        elseif kind == 'number' then
+          fits = tonumber(value) ~= nil
+        elseif kind == 'number?' then
+          fits = value == nil or tonumber(value) ~= nil
         end
         if not fits then
           local text = '%s: match.%s: argument %d: a %s is expected, got %s'
@@ -138,16 +143,17 @@ register('matches match', function(_, arguments)
     end
     return tostring(value):find(arguments[1], arguments[2], arguments[3]) ~= nil
   end
-end, { 'string' })
+end, { 'string', 'number?' })
 register('contains', function(_, arguments)
   return function(value)
     return type(value) == 'string' and value:find(arguments[1], 1, true) ~= nil
   end
 end, { 'string' })
 register('near', function(_, arguments)
+  local expected, tolerance = tonumber(arguments[1]), tonumber(arguments[2])
   return function(value)
     local number = tonumber(value)
-    return number and math.abs(number - arguments[1]) <= arguments[2]
+    return number and number >= expected - tolerance and number <= expected + tolerance
   end
 end, { 'number', 'number' })
 register('unique', function(_, arguments)

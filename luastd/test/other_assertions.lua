@@ -77,7 +77,8 @@ end
 
 local function search(text, pattern, init, plain)
   if plain then
-    return text:find(pattern, init, true) ~= nil, { pattern }
+    local found = text:find(pattern, init, true) ~= nil
+    return found, found and { pattern } or {}
   end
   local captures = { text:match(pattern, init) }
   return captures[1] ~= nil, captures

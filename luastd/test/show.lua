@@ -60,7 +60,7 @@ end
 ---@return string
 local function place(value)
   local info = debug.getinfo(value, 'S')
-  if info.what == 'C' then
+  if info.what == 'C' or info.source == '=?' then
     return tostring(value)
   end
   return ('function %s:%d'):format(info.source:gsub('^@', ''), info.linedefined)

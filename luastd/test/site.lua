@@ -114,6 +114,7 @@ local function begin_load()
   M.unload()
   local shot = scope.take()
   loaded = shot
+  rawset(_G, 'arg', nil) -- it would tell a script that it is run by the interpreter
   snapshots.add {
     revert = function()
       if loaded == shot then

@@ -174,7 +174,9 @@ end
 local function set_subject(state, arguments)
   if arguments then
     rawset(state, 'payload', arguments[1])
-    rawset(state, 'failure_message', arguments[2])
+    if arguments[2] ~= nil then
+      rawset(state, 'failure_message', arguments[2])
+    end
   end
   return state
 end
