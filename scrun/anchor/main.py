@@ -9,7 +9,7 @@ import posix
 from scrun import log
 from scrun.anchor.container import submitted
 from scrun.anchor.lifecycle import Lifecycle
-from scrun.anchor.policy import Policy
+from scrun.anchor.policy import DIALECT, Policy
 from scrun.anchor.stage_host import StageHost
 from scrun.anchor.staging import Staging
 from scrun.cluster.backend import choose_backend, cluster_name, locate_slurm_conf, make_backend
@@ -18,6 +18,7 @@ from scrun.host.directory import lock_file, take_lock
 from scrun.host.loop import Loop
 from scrun.host.user import Caller
 from scrun.hot.wire import dumps
+from scrun.lua import engines
 from scrun.lua.search import site_search
 from scrun.oci.config import join_path
 from scrun.oci.oci_conf import read_beside
@@ -40,6 +41,11 @@ SIGHUP, SIGINT, SIGTERM = 1, 2, 15
 OPEN_AFTER_S = 0.01  # most jobs are asked for by then, and what others may ask for can wait so long
 EARLY = ("start", "kill", "delete", "exec")  # these are loaded before anybody asks
 VERBS = (*EARLY, "pause", "resume", "ps", "events", "update")
+
+
+def prepare() -> None:
+    """Load what every anchor needs, before there is one: Lua itself takes 1.4 ms."""
+    engines.load(DIALECT)
 
 
 def serve(

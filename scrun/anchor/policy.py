@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Done = Callable[[bool, Any, str], None]
     """Whether the verb succeeded, then its value or the reason why not, and the reason's code."""
 
+DIALECT = "5.4"
+
 # `require 'host'` in a policy: each primitive reads as a call and is a yield to the loop.
 HOST_MODULE = b"""
 local names, yield = ..., coroutine.yield
@@ -39,7 +41,7 @@ class Policy:
     """
 
     def __init__(self, search: SearchPath) -> None:
-        self._runtime = Runtime("5.4", search=search)
+        self._runtime = Runtime(DIALECT, search=search)
         self._primitives: dict[str, Primitive] = {}
 
     def settings(self) -> Settings:

@@ -12,7 +12,7 @@ import os
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM, socketpair
 
 from scrun import log
-from scrun.anchor.create import Interrupted, create, die
+from scrun.anchor.create import Interrupted, check_descriptors, create, die
 from scrun.anchor.recover import run as recover
 from scrun.errors import ScrunError
 from scrun.host.loop import Loop
@@ -38,6 +38,7 @@ def run(command: Command) -> int:
     Raises:
         ScrunError, Refused: it could not be created or started; nothing of it is left.
     """
+    check_descriptors(command)
     options = command.options
     ours = theirs = None
     if not options.get("detach") and not options.get("console_socket"):

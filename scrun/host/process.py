@@ -7,11 +7,12 @@ from errno import EINVAL
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 
 from scrun.errors import HostError, ScrunError
+from scrun.host.fork import fork as fork  # noqa: PLC0414
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, NoReturn
+    from typing import Any
 
 SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
 STATE, GROUP, SESSION, START = 3, 5, 6, 22  # fields of proc_pid_stat(5)
@@ -46,17 +47,6 @@ class Process:
         if observer is not None:
             observer(self.pid, None, code if code >= 0 else 128 - code)
         return code if code >= 0 else 128 - code
-
-
-def fork(body: Callable[[], NoReturn]) -> int:
-    """Run ``body`` in a child that shares all we have loaded; returns the child's pid."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            body()
-        finally:
-            os._exit(1)  # not reached, unless body broke its promise
-    return pid
 
 
 def spawn(
