@@ -7,6 +7,7 @@ import sys
 from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET, socket
 
 from scrun import log
+from scrun.anchor.door import Door
 from scrun.errors import ScrunError
 from scrun.hot.wire import dumps, loads
 from scrun.oci.signals import parse_signal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from scrun.anchor.door import Reply
     from scrun.anchor.policy import Done
     from scrun.host.loop import Loop
 
@@ -45,6 +47,7 @@ class Server:
         os.close(folder)
         self._listener.listen(64)
         loop.watch(self._listener.fileno(), self._accept)
+        self._door = Door(loop, directory, self._ask)
 
     def _accept(self) -> None:
         try:  # socket.accept is Python's
@@ -57,7 +60,25 @@ class Server:
         if int.from_bytes(peer[4:8], sys.byteorder) != os.getuid():
             connection.close()
             return
+        self._door.renew()
         self._loop.watch(fd, lambda: self._read(connection))
+
+    def _ask(
+        self, verb: str, options: dict[str, object], operands: list[str], reply: Reply
+    ) -> None:
+        """Serve a caller at the door."""
+
+        def done(ok: bool, told: Any, code: str) -> None:
+            self.open_replies -= 1
+            reply(b"" if ok else encode_reply(False, told, code))
+
+        self.open_replies += 1
+        try:
+            request = make_request(verb, options, operands)
+        except ScrunError as err:
+            done(False, str(err), err.code)
+        else:
+            self._serve(verb, request, done)
 
     def _read(self, connection: socket) -> None:
         self._loop.forget(connection.fileno())
@@ -109,9 +130,15 @@ def make_request(
     return request
 
 
+def encode_reply(ok: bool, told: Any, code: str) -> bytes:
+    """Return what a caller gets: the verb's value, or the reason why not."""
+    if ok:
+        return dumps({"ok": True, "value": told})
+    return dumps({"ok": False, "message": told, "code": code})
+
+
 def _reply(connection: socket, ok: bool, told: Any, code: str) -> None:
-    reply = {"ok": True, "value": told} if ok else {"ok": False, "message": told, "code": code}
     try:
-        connection.send(dumps(reply))
+        connection.send(encode_reply(ok, told, code))
     except OSError:
         log.debug("the caller of a verb did not wait for the answer")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scrun.hot.parse import Command
 
 REPLY_BYTES = 262144  # more than a SOCK_SEQPACKET message can have by default (wmem_default)
+AT_THE_DOOR = ("start", "kill")  # verbs that the launcher itself asks for
 POLL_S = 0.02
 POLLS = 500  # an anchor has 10 s to open its socket, or to let go of its lock
 _OPEN_DIRECTORY = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
@@ -39,6 +40,8 @@ def run(command: "Command") -> bool:
         Refused: the container does not exist, or the anchor said no.
         OSError: the directory cannot be read.
     """
+    if command.verb in AT_THE_DOOR and b"_SCRUN_REFUSAL" in posix.environ:
+        _raise_refusal(int(posix.environ[b"_SCRUN_REFUSAL"]))
     name = command.operands[0]
     root = choose_root(command.globals.get("root"))
     try:
@@ -61,6 +64,18 @@ def run(command: "Command") -> bool:
 
         read_resources(command)
     return ask(command, directory)
+
+
+def _raise_refusal(fd: int) -> None:
+    """Raise the reply to the launcher, which asked in our place and cannot read it."""
+    from scrun.hot.wire import loads
+
+    parts = []
+    while part := posix.read(fd, 65536):
+        parts.append(part)
+    if parts:  # else the anchor died over it
+        reply = loads(b"".join(parts))
+        raise Refused(reply["message"], reply["code"])
 
 
 def open_container(root: str, name: str) -> int:
