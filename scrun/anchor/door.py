@@ -30,6 +30,12 @@ VERBS = ("start", "kill")
 _OPEN = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+def is_of_door(name: str) -> bool:
+    """Tell whether a file of a container's directory is one of its door's."""
+    kind, _, number = name.partition(".")
+    return name == "door" or (kind in ("answer", "claim") and number.isdecimal())
+
+
 class Door:
     """Open until this process ends. OSError: it cannot be made."""
 
@@ -40,7 +46,7 @@ class Door:
         self._answer = -1
         self._rest = b""
         self._prepare_answer()
-        path = f"{directory}/door"
+        path = f"{directory}/door"  # made last: who finds it finds an answer
         os.mkfifo(path, 0o600)
         self._fd = os.open(path, _OPEN)
         loop.watch(self._fd, self._read)

@@ -6,6 +6,7 @@ import os
 
 from scrun import log
 from scrun.anchor.container import remove_directory
+from scrun.anchor.door import is_of_door
 from scrun.cluster.pod import sweep as sweep_pods
 from scrun.errors import ScrunError, StateError
 
@@ -28,7 +29,8 @@ def remove_known(directory: str) -> None:
         StateError: it holds more: it may be anybody's, and stays as it is.
         HostError: something in it will not go.
     """
-    strangers = set(os.listdir(directory)) - KNOWN
+    found = set(os.listdir(directory)) - KNOWN
+    strangers = [name for name in found if not is_of_door(name)]
     if strangers:
         raise StateError(
             f"{directory} has no record, and {sorted(strangers)[0]} in it is not ours",
