@@ -11,7 +11,7 @@ from scrun import log
 from scrun.cluster.environment import of_job, without_defaults
 from scrun.cluster.holder import Holder, read_messages
 from scrun.errors import ClusterError, ScrunError
-from scrun.host.process import Process, kill_group
+from scrun.host.process import SIGKILL, Process, kill_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scrun.oci.oci_conf import OciConf
 
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
+STUCK_S = 5.0  # for the reader of a killed container's output
 
 
 class CommandsBackend:
@@ -62,6 +63,7 @@ class CommandsBackend:
         self._signals: StepSignals | None = None
         self._output: OutputStep | None = None
         self._resizing: Resizing | None = None
+        self._was_killed = False
         self._check: Process | None = None  # srun that reads options
         self._step_log = f"{spool_dir}/srun.log"
 
@@ -226,6 +228,7 @@ class CommandsBackend:
             oci_conf=self._oci_conf,
             user=self._user,
             cancel=self._cancel_until_over,
+            tear_away=lambda: os.kill(step.pid, SIGKILL),
             job_nodes=self._count_nodes(),
         )
         if self._output is not None:
@@ -280,8 +283,10 @@ class CommandsBackend:
         """See `Backend.drain`."""
         if self._output is None:
             done(None)
-        else:
-            self._output.close(done)
+            return
+        self._output.close(done)
+        if self._was_killed:  # who has not read it by now does not read
+            self._loop.call_later(STUCK_S, self._output.kill)
 
     def step_messages(self) -> list[str]:
         """See `Backend.step_messages`: what srun said, but for the status that we hand on."""
@@ -291,13 +296,9 @@ class CommandsBackend:
 
     def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:
         """See `Backend.remote_argv`."""
-        options = ["--jobid", str(self.job_id), "--no-kill", "--job-name", "lua-command"]
-        options.append("--overlap")
-        count = len(nodes) or self._count_nodes()
-        if count:
-            options += [f"--nodes={count}", f"--ntasks={count}", "--ntasks-per-node=1"]
-        if nodes:
-            options.append(f"--nodelist={','.join(nodes)}")
+        from scrun.cluster.exec_steps import command_options  # few scripts run any
+
+        options = command_options(self.job_id, nodes, len(nodes) or self._count_nodes())
         return [*self._srun(), *options, "--", *argv]
 
     def allowed(self, entries: list[str]) -> list[str]:
@@ -321,6 +322,7 @@ class CommandsBackend:
     def signal(self, number: int, done: Done) -> None:
         """See `Backend.signal`; ``done`` when the node's runtime has taken it."""
         assert self._signals is not None, "policy signals what it has started"
+        self._was_killed |= number == SIGKILL
         self._signals.send(number, done)
 
     def prepare_exec(
@@ -334,7 +336,8 @@ class CommandsBackend:
         done: Prepared,
     ) -> None:
         """See `Backend.prepare_exec`: an overlapping step, in which the node's runtime is asked."""
-        from scrun.cluster.exec_steps import choose_node, exec_argv  # many containers never need it
+        # Many containers never need it.
+        from scrun.cluster.exec_steps import choose_node, exec_argv, step_options
         from scrun.cluster.runtime_commands import exec_pattern, node_command
 
         signals = self._signals
@@ -357,14 +360,11 @@ class CommandsBackend:
             except ScrunError as err:
                 done(err, {})
                 return
-            options = ["--jobid", str(self.job_id), "--overlap", "--no-kill", "--nodes=1"]
-            options += ["--ntasks=1", f"--nodelist={name}", "--job-name", "scrun-exec"]
-            options.append("--chdir=/")  # its stderr would tell of one that the node lacks
-            options += ["--pty"] if terminal else ["--unbuffered"] if piped else []
-            command = f"{signals.find_task()}; {command}"
+            options = step_options(self.job_id, name, terminal=terminal, piped=piped)
+            argv = exec_argv(f"{signals.find_task()}; {command}", directory, piped=piped)
             launch = {
                 "srun": self._srun(),
-                "argv": [*options, "--", *exec_argv(command, directory, piped=piped)],
+                "argv": [*options, "--", *argv],
                 "environment": self._commands_environment(),
                 "node": name,
                 "piped": piped,

@@ -81,6 +81,27 @@ def exec_argv(command: str, directory: str, *, piped: bool = False) -> list[str]
     return ["/bin/sh", "-c", script, "scrun-exec", directory]
 
 
+def step_options(job_id: int, node: str, *, terminal: bool, piped: bool) -> list[str]:
+    """Return the options of an srun beside the container's."""
+    options = ["--jobid", str(job_id), "--overlap", "--no-kill", "--nodes=1", "--ntasks=1"]
+    options += [f"--nodelist={node}", "--job-name", "scrun-exec"]
+    options.append("--chdir=/")  # its stderr would tell of one that the node lacks
+    return [*options, *(["--pty"] if terminal else ["--unbuffered"] if piped else [])]
+
+
+def command_options(job_id: int, nodes: Sequence[str], count: int) -> list[str]:
+    """Return the options of an srun that runs a script's command once on each node.
+
+    Args:
+        nodes: the only ones to run it; none: all of the job.
+        count: of the nodes; 0: nobody told.
+    """
+    options = ["--jobid", str(job_id), "--no-kill", "--job-name", "lua-command", "--overlap"]
+    if count:
+        options += [f"--nodes={count}", f"--ntasks={count}", "--ntasks-per-node=1"]
+    return [*options, f"--nodelist={','.join(nodes)}"] if nodes else options
+
+
 def choose_node(nodes: Sequence[str], wanted: str) -> str:
     """Return the name of the node where a process is to run.
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 RETRY_S = 0.05
 RETRIES = 100
+STUCK_S = 1.0  # in which a reader that there is reads all that is on its way
 SIGKILL = 9
 
 
@@ -70,6 +71,7 @@ class LocalBackend:
         self._user = user
         self._runtime: list[str] = []
         self._guard: Guard | None = None
+        self._process: Process | None = None
         self._terminal: TerminalRun | None = None
         # The same ID may be in use under another --root, and a runtime's cgroup has its name.
         self._runtime_id = f"{container_id[:200]}.{os.getpid()}"
@@ -125,7 +127,7 @@ class LocalBackend:
                 fits=not self._runtime,  # a site's own; runc does, and crun need not
             )
             process, runtime_pid = run.process, run.runtime_pid
-        self._started = True
+        self._started, self._process = True, process
         if self._guard is not None:
             self._guard.note_runtime(runtime_pid)
         return process
@@ -299,9 +301,8 @@ class LocalBackend:
     def _deliver(self, number: int, done: Done, tries: int) -> None:
         def delivered(status: int) -> None:
             if status == 0 or self._over:
-                query = self._query()
-                if number == SIGKILL and self._terminal is not None and query is not None:
-                    self._terminal.end_stuck(query)
+                if number == SIGKILL:
+                    self._loop.call_later(STUCK_S, self._end_stuck)
                 done(None)
             elif tries:
                 again = tries - 1
@@ -316,6 +317,21 @@ class LocalBackend:
             done(err)
             return
         self._loop.when_ended(killer, delivered)
+
+    def _end_stuck(self) -> None:
+        """End a runtime that waits for a reader of what its dead container has still written.
+
+        Those do that carry the output by themselves: runc always, crun of a terminal.
+        """
+        query = self._query()
+        if self._over or query is None or (self._terminal and self._terminal.is_relayed):
+            return
+
+        def told(status: int, document: bytes) -> None:
+            if (status or b'"stopped"' in document) and not self._over and self._process:
+                os.kill(self._process.pid, SIGKILL)
+
+        self._loop.capture(["/bin/sh", "-c", query], self._environment, told)
 
     # The runtime.
 

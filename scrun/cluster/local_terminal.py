@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from scrun.host.loop import Loop
 
 SIGKILL, SIGTERM, SIGWINCH = 9, 15, 28
-STUCK_S = 1.0  # in which a reader that there is reads all that is on its way
 FIT_S = (0.02, 0.1, 0.5, 2.0)  # at one of them the runtime has made its container's terminal
 
 
@@ -37,6 +36,7 @@ class TerminalRun:
     Attributes:
         process: whose end is the container's.
         runtime_pid: the runtime's number; it leads a process group.
+        is_relayed: we carry what the terminal brings, not the runtime.
         is_over: to be set when ``process`` has ended.
 
     Raises:
@@ -58,7 +58,7 @@ class TerminalRun:
         self._loop = loop
         self._environment = environment
         relayed = with_console(command, "run", socket_path)
-        self._is_relayed = bool(relayed)
+        self.is_relayed = bool(relayed)
         if relayed:
             self.process, self.runtime_pid = spawn_relayed(
                 relayed, environment, socket_path, extra=extra, terminal=terminal
@@ -71,25 +71,8 @@ class TerminalRun:
 
     def hurry(self) -> None:
         """Wait for no reader of the terminal any more once the container has ended."""
-        if self._is_relayed and not self.is_over:
+        if self.is_relayed and not self.is_over:
             os.kill(self.process.pid, SIGTERM)
-
-    def end_stuck(self, query: str) -> None:
-        """End a runtime that carries by itself and still waits for a reader: its container is dead.
-
-        Args:
-            query: a line of shell that prints the runtime's state document.
-        """
-        if not self._is_relayed:
-            self._loop.call_later(STUCK_S, lambda: self._look(query))
-
-    def _look(self, query: str) -> None:
-        def told(status: int, document: bytes) -> None:
-            if (status or b'"stopped"' in document) and not self.is_over:
-                os.kill(self.process.pid, SIGKILL)
-
-        if not self.is_over:
-            self._loop.capture(["/bin/sh", "-c", query], self._environment, told)
 
     def _fit(self) -> None:
         """Let the runtime look at the size of its terminal: crun does not when it starts."""

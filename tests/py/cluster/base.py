@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.py.cluster.config import make_oci_conf
 from tests.py.cluster.process import ClusterProcess, run_to_end
 from tests.py.cluster.sandbox import Process
 
@@ -204,8 +205,12 @@ class Cluster(abc.ABC):
         """Write ``scrun.d/<name>.lua`` (``verbs.kill`` or ``verbs/kill``) until the test ends."""
         self._write_site_file(f"scrun.d/{name.removesuffix('.lua').replace('.', '/')}.lua", text)
 
+    def node_runtime(self, name: str) -> None:
+        """Let the nodes run containers by ``crun`` or ``runc`` until the test ends."""
+        self._write_site_file("oci.conf", make_oci_conf(name))
+
     def restore_site(self) -> None:
-        """Undo ``site_script`` and ``override``."""
+        """Undo ``site_script``, ``override`` and ``node_runtime``."""
         for path, before in self._site_undo.items():
             if before is None:
                 path.unlink(missing_ok=True)

@@ -34,17 +34,25 @@ PartitionName=closed Nodes=ALL State=DOWN
 
 CGROUP_CONF = "CgroupPlugin=cgroup/v1\n"
 
-_CRUN = "/usr/bin/crun --rootless=true --cgroup-manager=disabled --root=/run/user/%U/"
 _ID = "%n.%u.%j.%s.%t"
 
-OCI_CONF = f"""\
+
+def make_oci_conf(runtime: str) -> str:
+    """Return the oci.conf of nodes whose runtime is ``crun`` or ``runc``."""
+    line = f"/usr/bin/{runtime} --rootless=true --root=/run/user/%U/"
+    if runtime == "crun":
+        line += " --cgroup-manager=disabled"
+    return f"""\
 EnvExclude="^(SLURM_CONF|SLURM_CONF_SERVER)="
 RunTimeEnvExclude="^(SLURM_CONF|SLURM_CONF_SERVER)="
-RunTimeQuery="{_CRUN} state {_ID}"
-RunTimeKill="{_CRUN} kill {_ID} KILL"
-RunTimeDelete="{_CRUN} delete --force {_ID}"
-RunTimeRun="{_CRUN} run --bundle %b {_ID}"
+RunTimeQuery="{line} state {_ID}"
+RunTimeKill="{line} kill {_ID} KILL"
+RunTimeDelete="{line} delete --force {_ID}"
+RunTimeRun="{line} run --bundle %b {_ID}"
 """
+
+
+OCI_CONF = make_oci_conf("crun")
 
 # The namespaces as Slurm's manual wants them; ipcns is left out because podman then asks
 # for the machine's /dev/mqueue. CAP_SYS_RESOURCE may be missing: no limit above the shell's.

@@ -234,3 +234,16 @@ def test_an_execed_process_without_a_reader_ends(runtime: Runtime, web: Bundle) 
     read_text(process.stderr, b"ended\n")
     process.stdin.close()
     assert process.process.wait(TIMEOUT_S) == 4
+
+
+@pytest.mark.parametrize("starts_with", ["", "exec </dev/null; "], ids=["input", "no input"])
+def test_a_reader_that_stands_still_keeps_no_container(runtime: Runtime, starts_with: str) -> None:
+    """`delete --force` ends it, though much of its output will never be read."""
+    process = Interactive(runtime, f"{starts_with}busybox seq 1000000; exec sleep 100")
+    reader = select.poll()
+    reader.register(process.stdout, select.POLLIN)
+    assert reader.poll(TIMEOUT_S * 1000)
+    done = runtime("delete", "--force", "web")
+    assert (done.returncode, done.stderr) == (0, "")
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
