@@ -166,9 +166,6 @@ class ContainerlessVerb(VerbCaller):
                 journal.add(Ended(command.verb, 0.0, error=str(err), code=err.code))
             log.report(err)
             return err.exit_status
-        except Exception as err:  # the border of a process
-            log.report(f"{command.verb}: internal error: {type(err).__name__}: {err}")
-            return 1
 
 
 class Policy(TracedPolicy):

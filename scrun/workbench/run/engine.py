@@ -13,6 +13,7 @@ import select
 import signal
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_SEQPACKET, SOCK_STREAM, socketpair
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
@@ -250,6 +251,8 @@ class Call:
             try:
                 log.configure(environ={})
                 status = (carry_out or _call)(command)
+            except Exception as err:  # the border of a process
+                log.report(f"{command.verb}: internal error: {type(err).__name__}: {err}")
             finally:
                 log.flush()
                 os._exit(status)
@@ -305,7 +308,8 @@ def _monitor(
         except ScrunError as err:
             channel.send(dumps({"ok": False, "message": str(err), "code": err.code}))
             os._exit(status)
-        channel.send(dumps({"ok": True}))
+        with suppress(OSError):  # whoever is gone by now is missed when we stay
+            channel.send(dumps({"ok": True}))
         status = _stay(process, channel)
     except Exception as err:  # the border of a process
         log.bug(err, "create")

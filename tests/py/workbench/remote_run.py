@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,10 +42,23 @@ class Remote:
         done = self.cluster.run(self.argv(*args), env=env, cwd=self.directory)
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
+    def kill(self) -> None:
+        """Kill the process of a run that shows it, and none of those that it has made."""
+        runs = self.cluster.processes(f"lua run {self.directory}/scrun.lua --{self.backend}")
+        pids = {run.host_pid for run in runs}
+        (first,) = (pid for pid in pids if parent_of(pid) not in pids)
+        os.kill(first, signal.SIGKILL)
+
     def jobs(self) -> list[int]:
         """Return alice's jobs."""
         name = self.cluster.name_of("alice")
         return [job.job_id for job in self.cluster.jobs() if job.user == name]
+
+
+def parent_of(pid: int) -> int:
+    """Return the parent of a process of this machine."""
+    with open(f"/proc/{pid}/stat") as file:  # the name before it may have any character
+        return int(file.read().rpartition(")")[2].split()[1])
 
 
 def serve_remote(cluster: Cluster, tmp_path: Path) -> Iterator[Remote]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -238,8 +237,7 @@ def test_a_killed_run_leaves_nothing(remote: Remote, backend: str) -> None:
     remote.cluster.wait_until(
         lambda: remote.cluster.processes("^[^ ]*crun .* exec "), timeout_s=30, what="exec runs"
     )
-    runs = remote.cluster.processes(f"lua run {remote.directory}/scrun.lua --{backend}")
-    os.kill(min(run.host_pid for run in runs), signal.SIGKILL)
+    remote.kill()
     process.wait(timeout=30)
     remote.cluster.wait_until(
         lambda: not remote.cluster.processes(f"{remote.directory}|^[^ ]*crun "),
@@ -247,6 +245,27 @@ def test_a_killed_run_leaves_nothing(remote: Remote, backend: str) -> None:
         what="the container and its anchor have ended",
     )
     assert call(remote, "local", "state").status == 0
+
+
+def test_a_run_that_is_killed_in_create_leaves_nothing(remote: Remote) -> None:
+    """Whatever its modules do: here each document is made for ever."""
+    remote.backend, up = "local", f"{remote.directory}/up"
+    text = f"io.open('{up}', 'w'):close() while true do end"
+    override(remote, "state", f"return {{ document = function() {text} end }}\n")
+    more = ("--bundle", f"{remote.directory}/bundle", "--work-dir", f"{remote.directory}/work")
+    process = remote.cluster.popen(remote.argv("create", *more), stdout=subprocess.DEVNULL)
+    remote.cluster.wait_until(
+        lambda: remote.cluster.root_path(up).exists(), timeout_s=30, what="create runs"
+    )
+    remote.kill()
+    process.wait(timeout=30)
+    remote.cluster.wait_until(
+        lambda: not remote.cluster.processes(remote.directory),
+        timeout_s=30,
+        what="the anchor has ended",
+    )
+    override(remote, "state", "return require 'luastd.verbs.state'\n")
+    assert call(remote, "local", "state").status == 0  # and removes the directory
 
 
 @pytest.mark.parametrize("dialect", ["5.1", "luajit"])
