@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.py.workbench.spec_run import Project
+from scrun.workbench.test.child import Child
+from scrun.workbench.test.plan import Options, Spec
+from scrun.workbench.test.state import State
+from tests.py.workbench.spec_run import PASS, Project
 
 PROBE = """
 local function read(path)
@@ -147,6 +152,24 @@ def test_what_a_text_has_is_there_at_once(tmp_path: Path, dialect: str) -> None:
     text = "assert(('ab'):gfind('b')() == 'b')"
     project.write("a_spec.lua", f"{text} it('x', function() {text} end)")
     assert project.run("--lua", dialect).status == 0
+
+
+@pytest.mark.parametrize("dialect", ["5.1", "5.4", "luajit"])
+def test_a_plain_state_is_closed(tmp_path: Path, dialect: str) -> None:
+    """The state of a spec that can have no finalizer is closed: nobody holds it any more."""
+    texts = {PASS: True, f"{PASS} setmetatable({{}}, {{}})": False}
+    events = os.memfd_create("events")
+    for text, is_plain in texts.items():
+        path = tmp_path / "a_spec.lua"
+        path.write_text(text)
+        state = State(dialect, None, 60)
+        lua = state.runtime.lua
+        child = Child(state, Options())
+        child.run(Spec(str(path), dialect), events, str(tmp_path))
+        assert child.close() == is_plain
+        nobodys = object()
+        assert (sys.getrefcount(lua) == sys.getrefcount(nobodys)) == is_plain
+    os.close(events)
 
 
 @pytest.mark.parametrize("what", PROCESS)
