@@ -7,6 +7,7 @@ on.
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import select
@@ -152,6 +153,9 @@ class Monitor:
                 console.close()
             _monitor(command, make_serve(watch), theirs, console if terminal else None)
 
+        # The anchor closes what it inherits, by number. Lua states that nobody needs any more would
+        # close their files there later, and by then the numbers are its own files'.
+        gc.collect()
         self.process = Process(fork(body))
         theirs.close()
         console.close()
