@@ -174,7 +174,7 @@ def run(
     """Run a function of a script and show what happened."""
     globals_ = click.get_current_context().find_root().params
     verbose += int(globals_.get("verbose") or 0)
-    if timeout < 0:
+    if not 0 <= timeout < float("inf"):
         raise UsageError("--timeout: a number of seconds is expected")
     if file in (*STAGES, *VERBS):  # FILE was left out
         words = words if function is None else (function, *words)

@@ -331,6 +331,7 @@ def test_what_people_read(runner: Runner, bundle: Path) -> None:
         (["--user", "no-such-user"], "--user no-such-user: no such user"),
         (["--memory", "many"], "--memory many"),
         (["--timeout", "-1"], "--timeout"),
+        (["--timeout", "nan"], "--timeout"),
         (["--id", "../x"], "../x"),
         (["--slurm", "--nodes", "n1"], "--nodes has no meaning here"),
         (["--record", "/nonexistent/x"], "no such directory"),
