@@ -9,7 +9,7 @@ import os
 
 from scrun.anchor.policy import Policy
 from scrun.cluster.backend import choose_backend, locate_slurm_conf
-from scrun.errors import HostError, StateError
+from scrun.errors import HostError, ScriptError, StateError
 from scrun.host.loop import Loop
 from scrun.host.user import Caller
 from scrun.lua.search import site_search
@@ -21,17 +21,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from scrun.hot.parse import Command
+    from scrun.lua.search import SearchPath
     from scrun.settings import Settings
 
 
-def run(command: Command) -> int:
+def run(command: Command, make_policy: Callable[[SearchPath], Policy] = Policy) -> int:
     """Run the verb; a text that it returns is printed, that of ``spec`` written to its file.
+
+    Args:
+        make_policy: one that is watched (`scrun.workbench.run.containerless`).
 
     Raises:
         ScrunError: the policy refused, or the file cannot be written.
     """
-    path = _spec_path(command) if command.verb == "spec" else None
-    text = _ask_policy(command)
+    path = spec_path(command) if command.verb == "spec" else None
+    text = _ask_policy(command, make_policy)
     if path is not None:
         _write_new(path, text.encode("utf-8", "surrogateescape"))
     else:
@@ -39,11 +43,11 @@ def run(command: Command) -> int:
     return 0
 
 
-def _ask_policy(command: Command) -> str:
+def _ask_policy(command: Command, make_policy: Callable[[SearchPath], Policy]) -> str:
     environment = dict(os.environ)
     given = command.globals.get("slurm_conf")
     slurm_conf = locate_slurm_conf(str(given) if given else None, environment)
-    policy = Policy(site_search(environment, slurm_conf))
+    policy = make_policy(site_search(environment, slurm_conf))
     settings = policy.settings()
     backend = choose_backend(settings, slurm_conf)
     user, loop = Caller(), Loop()
@@ -69,7 +73,9 @@ def _ask_policy(command: Command) -> str:
     ok, told, code = answers[0]
     if not ok:
         raise StateError(told, code=code)
-    text = "" if told is None else str(told)
+    if told is not None and not isinstance(told, str):
+        raise ScriptError(f"scrun.verbs.{command.verb}: run returned no text")
+    text = told or ""
     return text if text.endswith("\n") or not text else text + "\n"
 
 
@@ -92,7 +98,8 @@ def _ask_runtime(
         resume(None)
 
 
-def _spec_path(command: Command) -> str:
+def spec_path(command: Command) -> str:
+    """Return the file that ``spec`` writes, absolute."""
     bundle = join_path(os.getcwd(), str(command.options.get("bundle") or "."))
     given = command.options.get("file")
     return join_path(os.getcwd(), str(given)) if given else join_path(bundle, FILE_NAME)

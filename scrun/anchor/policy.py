@@ -30,6 +30,9 @@ for _, name in ipairs(names) do
   host[name] = function(...) return yield(name, ...) end
 end
 package.loaded.host = host
+function os.exit()
+  error("os.exit would end scrun itself: return nil and a message, or call error()", 2)
+end
 """
 
 
@@ -116,11 +119,13 @@ class Policy:
     def _step(self, task: Task, values: tuple[object, ...], done: Done) -> None:
         try:
             ended, results = task.resume(*values)
+            plain = [self._runtime.to_python(value, text=True) for value in results]
+            if not ended and (not plain or plain[0] not in self._primitives):
+                raise ScriptError("attempt to yield from outside a coroutine")
         except ScriptError as err:
             self.note(err)
             done(False, str(err), err.code)
             return
-        plain = [self._runtime.to_python(value, text=True) for value in results]
         if ended:
             ok, told, code = (*plain, None, None, None)[:3]
             if ok:

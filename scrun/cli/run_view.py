@@ -121,7 +121,8 @@ class View:
             write(f"note: {note}", "yellow")
         container = report.container
         write("")
-        job = f"job {report.job_id} on {report.nodes}, user {container.user.name}"
+        job = f"job {report.job_id} on {report.nodes}" if report.job_id else "no job"
+        job += f", user {container.user.name}"
         write(f"Lua {report.dialect}, {TITLES[report.backend]}, {job}", "dim")
         write(f"bundle        {container.bundle}")
         write(f"root          {container.root_path}")

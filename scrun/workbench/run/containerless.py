@@ -65,7 +65,7 @@ class ContainerlessVerb(VerbCaller):
         self._files = files
         find_user(options.user)  # one that is not there is told of at once
         self._asked = self._ask()
-        self.target = containerless._spec_path(self._asked) if self._verb == "spec" else None
+        self.target = containerless.spec_path(self._asked) if self._verb == "spec" else None
         self.written: bytes | None = None
 
     def run(self) -> ScrunError | None:
@@ -158,9 +158,8 @@ class ContainerlessVerb(VerbCaller):
             return policy
 
         log.listen(listen)
-        vars(containerless)["Policy"] = make_policy  # of this process, which ends with the verb
         try:
-            return containerless.run(command)
+            return containerless.run(command, make_policy)
         except ScrunError as err:
             if not any(isinstance(event, Ended) and event.error for event in journal.events):
                 journal.add(Ended(command.verb, 0.0, error=str(err), code=err.code))

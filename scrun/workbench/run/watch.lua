@@ -69,7 +69,7 @@ end
 
 if not may_exit then -- of an anchor, or of the process that shows what one would do
   function os.exit()
-    error("os.exit would end the container's anchor: return nil and a message, or call error()", 2)
+    error("os.exit would end scrun itself: return nil and a message, or call error()", 2)
   end
 end
 

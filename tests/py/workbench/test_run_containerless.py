@@ -217,7 +217,12 @@ def test_what_people_read(runner: Runner) -> None:
         ("local M = {\n", ":2: unexpected symbol"),
         ("return {}\n", "scrun.verbs.features: the module has no function run"),
         ("return { run = function()\nerror 'odd' end }\n", ":2: odd"),
-        ("return { run = function() os.exit(3) end }\n", "features ended with status 3"),
+        ("return { run = function()\nos.exit(3) end }\n", ":2: os.exit would end scrun itself"),
+        (
+            "return { run = function() return true, {} end }\n",
+            "scrun.verbs.features: run returned no",
+        ),
+        ("return { run = function() coroutine.yield() end }\n", "attempt to yield from outside"),
         ("local M = {}\nfunction M.run()\nwhile true do end\nend\nreturn M\n", ":3: took longer"),
         ("\nwhile true do end\n", ":2: took longer"),
         ("return { run = function()\nos.execute 'sleep 600' end }\n", ":2: took longer"),

@@ -203,9 +203,12 @@ def test_commands_of_a_module(remote: Remote) -> None:
     first, second = done.events("command")
     assert (first["status"], first["output"], first["ran"]) == (3, "out\n", True)
     assert (second["text"], second["status"]) == ("sleep 600", 137)
+    for wrong in ("coroutine.yield()", "return true, print"):  # podman kill waited for ever
+        override(remote, "kill", f"return {{ run = function() {wrong} end }}\n")
+        assert call(remote, "local", "kill").status == 1
     module = override(remote, "kill", "return { run = function()\nos.exit(3) end }\n")
     ended = call(remote, "local", "kill").err
-    assert ended.startswith(f"scrun: {module}:2: os.exit would end the container's anchor")
+    assert ended.startswith(f"scrun: {module}:2: os.exit would end scrun itself")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -128,8 +128,9 @@ def test_what_goes_before_is_not_shown(runner: Runner) -> None:
     ("text", "message"),
     [
         ("\nwhile true do end\n", ":2: took longer than 0.2 s (--timeout)"),
-        ("return { run = function()\nos.exit(3) end }\n", ":2: os.exit would end the container's"),
+        ("return { run = function()\nos.exit(3) end }\n", ":2: os.exit would end scrun itself"),
         ("return { run = function() return true, print end }\n", "a function is no data"),
+        ("return { run = function() coroutine.yield() end }\n", "attempt to yield from outside"),
         ("return {\n", ":2: unexpected symbol"),
     ],
 )
@@ -155,7 +156,7 @@ def test_a_module_that_is_no_verb(runner: Runner) -> None:
     ("text", "message"),
     [
         ("\nwhile true do end\n", ":2: took longer than 0.2 s (--timeout)"),
-        ("\nos.exit(4)\n", ":2: os.exit would end the container's anchor"),
+        ("\nos.exit(4)\n", ":2: os.exit would end scrun itself"),
         ("print 'printed'\nerror 'odd'\n", ":2: odd"),
     ],
 )
