@@ -17,11 +17,11 @@ from scrun.cluster.exec_steps import NOT_STARTED
 from scrun.cluster.step import spawn_step, worth_telling
 from scrun.errors import ScrunError, StateError
 from scrun.host.directory import write_pid_file
+from scrun.host.fork import fork
 from scrun.host.loop import Loop
 from scrun.host.process import (
     Process,
     end_identified,
-    fork,
     identify,
     kill_group,
     read_boot,

@@ -13,8 +13,9 @@ from scrun import log
 from scrun.anchor.recover import run as recover
 from scrun.errors import ScrunError, UsageError
 from scrun.host.directory import is_locked
+from scrun.host.fork import fork
 from scrun.host.loop import Loop
-from scrun.host.process import Process, fork
+from scrun.host.process import Process
 from scrun.hot import client
 from scrun.hot.parse import Command
 from scrun.hot.root import choose_root

@@ -7,7 +7,6 @@ from errno import EINVAL
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 
 from scrun.errors import HostError, ScrunError
-from scrun.host.fork import fork as fork  # noqa: PLC0414
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import os
 from scrun import log
 from scrun.errors import ScrunError
 from scrun.host.console_socket import ConsoleSocket
+from scrun.host.fork import fork
 from scrun.host.loop import Loop
-from scrun.host.process import Process, fork, spawn
+from scrun.host.process import Process, spawn
 from scrun.hot.wire import dumps, loads
 
 TYPE_CHECKING = False

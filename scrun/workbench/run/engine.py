@@ -23,8 +23,9 @@ from scrun.anchor.create import Interrupted, create
 from scrun.anchor.exec import run as execute
 from scrun.anchor.recover import run as recover
 from scrun.errors import ScrunError, StateError
+from scrun.host.fork import fork
 from scrun.host.loop import Loop
-from scrun.host.process import SIGKILL, Process, fork
+from scrun.host.process import SIGKILL, Process
 from scrun.hot import client
 from scrun.hot.parse import Command
 from scrun.hot.wire import dumps, loads

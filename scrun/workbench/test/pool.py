@@ -14,7 +14,8 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from scrun.host.process import SESSION, Process, fork, kill_group, kill_relatives
+from scrun.host.fork import fork
+from scrun.host.process import SESSION, Process, kill_group, kill_relatives
 from scrun.workbench import scratch as directories
 from scrun.workbench.test.child import LOADING, Child
 from scrun.workbench.test.results import FileResult, TestResult

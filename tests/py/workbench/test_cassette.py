@@ -34,14 +34,6 @@ OUT = "slurm.allocator_command 'echo leaving'"
 
 
 @pytest.fixture
-def runner(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Runner:
-    directory = tmp_path / "site"
-    directory.mkdir(mode=0o755)
-    directory.chmod(0o755)
-    return Runner(directory, capfd)
-
-
-@pytest.fixture
 def cassette(tmp_path: Path) -> Path:
     return tmp_path / "cassette.cbor"
 
