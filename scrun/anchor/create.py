@@ -14,9 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
     from _socket import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import NoReturn
 
+    from scrun.errors import StateError
     from scrun.hot.parse import Command
     from scrun.oci.config import Config
 else:
@@ -26,6 +27,7 @@ REPLY_BYTES = 65536
 BUNDLE_POLL_MS = 1000
 ENDING = (1, 2, 15)  # SIGHUP, SIGINT, SIGTERM: the creation ends, with all it got so far
 SIGKILL = 9
+MFD_CLOEXEC, MFD_NOEXEC_SEAL = 1, 8  # a site may allow no others (sysctl vm.memfd_noexec)
 
 
 class Interrupted(BaseException):
@@ -90,7 +92,7 @@ def _create(
     serve: "Callable[[Command, Config, str, socket, socket | None], NoReturn] | None",
 ) -> int:
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)
-    submission = posix.memfd_create("submission")  # close-on-exec
+    submission = _make_submission()
     sys.stdout.flush()
     sys.stderr.flush()
 
@@ -102,16 +104,29 @@ def _create(
 
     pid = fork(be_anchor)
     theirs.close()
+    mask = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
     try:
         from scrun.anchor.submission import submit  # the anchor does without
+        from scrun.host.directory import make_directory
 
-        config, directory = submit(command, has_console=console is not None)
+        config, root = submit(command, has_console=console is not None)
+        # No signal comes between the directory and who will remove it.
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, ENDING)
+        directory = make_directory(root, command.operands[0])
     except BaseException:
         posix.kill(pid, SIGKILL)  # it has begun nothing
         posix.waitpid(pid, 0)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         raise
-    _hand_over(command, config, directory, ours, submission, pid)
+    _hand_over(command, config, directory, ours, submission, pid, mask)
     return pid
+
+
+def _make_submission() -> int:
+    try:
+        return posix.memfd_create("submission", MFD_CLOEXEC | MFD_NOEXEC_SEAL)
+    except OSError:  # Linux before 6.3
+        return posix.memfd_create("submission", MFD_CLOEXEC)
 
 
 def _serve(
@@ -146,27 +161,35 @@ def _hand_over(
     channel: "socket",
     submission: int,
     pid: int,
+    mask: "Iterable[int]",
 ) -> None:
-    """Let the anchor create the container, and return once it has."""
+    """Let the anchor create the container, and return once it has.
+
+    Args:
+        mask: the signals to be blocked again once the directory is in our care.
+    """
     import marshal
 
     from scrun.host.directory import take_lock, write_pid_file
     from scrun.oci.config import join_path
 
-    # Until the anchor has answered, verbs that find nobody alive here are to wait.
-    recovery = take_lock(directory, "recovery")
+    recovery = None
     try:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
+        # Until the anchor has answered, verbs that find nobody alive here are to wait.
+        recovery = take_lock(directory, "recovery")
         data = marshal.dumps((config.raw, config.bundle, config.path, directory))
         written = 0
         while written < len(data):
             written += posix.write(submission, data[written:])
         posix.close(submission)
-        channel.send(written.to_bytes(8, sys.byteorder))
+        _send(channel, written.to_bytes(8, sys.byteorder))
         _wait(channel, command.operands[0], config.bundle)
         pid_file = command.options.get("pid_file")
         if pid_file:
             write_pid_file(join_path(posix.getcwd(), str(pid_file)), pid)
-        channel.send(b"go")
+        if not _send(channel, b"go"):
+            raise _dead(command.operands[0])
     except BaseException:
         channel.close()  # a living anchor takes this as the end of the creation
         posix.waitpid(pid, 0)
@@ -175,6 +198,21 @@ def _hand_over(
     finally:
         if recovery is not None:
             posix.close(recovery)
+
+
+def _send(channel: "socket", data: bytes) -> bool:
+    """Send to the anchor; False: it is dead."""
+    try:
+        channel.send(data)
+    except OSError:
+        return False
+    return True
+
+
+def _dead(container_id: str) -> "StateError":
+    from scrun.errors import StateError
+
+    return StateError(f"create {container_id}: the anchor died")
 
 
 def _wait(channel: "socket", container_id: str, bundle: str) -> None:
@@ -192,9 +230,12 @@ def _wait(channel: "socket", container_id: str, bundle: str) -> None:
     while not poll.poll(BUNDLE_POLL_MS):
         if not _is_directory(bundle):
             raise StateError(f"create {container_id}: its bundle {bundle} was removed")
-    answer = channel.recv(REPLY_BYTES)
+    try:
+        answer = channel.recv(REPLY_BYTES)
+    except ConnectionResetError:  # it died over what we sent
+        answer = b""
     if not answer:
-        raise StateError(f"create {container_id}: the anchor died")
+        raise _dead(container_id)
     reply = loads(answer)
     if not reply["ok"]:
         raise StateError(f"create {container_id}: {reply['message']}", code=reply["code"])

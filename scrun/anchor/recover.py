@@ -37,8 +37,10 @@ def run(command: Command) -> int:
     """
     container_id = command.operands[0]
     directory = f"{choose_root(command.globals.get('root'))}/{container_id}"
-    if not os.path.lexists(f"{directory}/lock"):  # nobody's, or some other program's directory
-        if command.verb == "delete" and command.options.get("force"):
+    is_forced = command.verb == "delete" and bool(command.options.get("force"))
+    # Nobody's, or some other program's directory, unless its creator was killed before an anchor.
+    if not os.path.lexists(f"{directory}/lock") and not (is_forced and _is_new(directory)):
+        if is_forced:
             return 0
         raise StateError(f'container "{container_id}" does not exist', code="NOT_FOUND")
     lock = _wait_for_lock(directory, container_id)
@@ -48,8 +50,7 @@ def run(command: Command) -> int:
             if not is_locked(directory) and not os.path.exists(f"{directory}/released"):
                 if command.verb == "state" and _print_stopped(directory):
                     return 0
-                give_up = command.verb == "delete" and bool(command.options.get("force"))
-                recover(directory, give_up=give_up)
+                recover(directory, give_up=is_forced)
         finally:
             os.close(lock)
         sweep(os.path.dirname(directory))
@@ -87,6 +88,14 @@ def recover(directory: str, *, remove: bool = False, give_up: bool = False) -> N
         return
     write_file(f"{directory}/state.json", _document(record))
     write_file(f"{directory}/released", b"")
+
+
+def _is_new(directory: str) -> bool:
+    """Tell whether there is nothing yet in a directory but what its creator makes first."""
+    try:
+        return set(os.listdir(directory)) <= {"recovery"}
+    except OSError:
+        return False
 
 
 def _print_stopped(directory: str) -> bool:

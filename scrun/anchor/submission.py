@@ -1,11 +1,10 @@
-"""What ``create`` was called with, checked: bundle and options; the container's directory, made."""
+"""What ``create`` was called with, checked: ID, root, bundle and options."""
 
 from __future__ import annotations
 
 import os
 
 from scrun.errors import ConfigError, UsageError
-from scrun.host.directory import make_directory
 from scrun.hot.root import choose_root
 from scrun.oci.config import join_path, read_config
 from scrun.oci.ids import check_container_id
@@ -17,18 +16,17 @@ if TYPE_CHECKING:
 
 
 def submit(command: Command, *, has_console: bool) -> tuple[Config, str]:
-    """Return the container's config.json, and the path of its directory, which was made.
+    """Return the container's config.json, and the root for its directory.
 
     Raises:
-        ScrunError: bad id, bundle or config.json, or an id in use; nothing was made.
+        ScrunError: bad id, bundle or config.json.
     """
-    container_id = command.operands[0]
-    check_container_id(container_id)
+    check_container_id(command.operands[0])
     root = choose_root(command.globals.get("root"))
     given = command.options.get("config")
     config = read_config(_find_bundle(command), str(given) if given else None)
     _check_options(command, config, has_console=has_console)
-    return config, make_directory(root, container_id)
+    return config, root
 
 
 def _find_bundle(command: Command) -> str:
