@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     Reply = Callable[[bytes], None]
     Ask = Callable[[str, dict[str, object], list[str], Reply], None]
-    """Called with verb, options, operands, and what takes the encoded reply; b"": all is well."""
+    """Called with verb, options, operands, and what takes the encoded reply; b"": all is well.
+
+    It raises nothing, and replies once.
+    """
 
 LINE_BYTES = 4096  # PIPE_BUF: what is written at once comes in one piece
 CLAIM_S = 5.0  # who has not asked by then has died, or will find his answer ended
@@ -40,6 +43,7 @@ class Door:
     """Open until this process ends. OSError: it cannot be made."""
 
     def __init__(self, loop: Loop, directory: str, ask: Ask) -> None:
+        self._loop = loop
         self._directory = directory
         self._ask = ask
         self._number = 0
@@ -53,6 +57,8 @@ class Door:
 
     def renew(self) -> None:
         """Let others in again when somebody has claimed an answer and died over it."""
+        if self._answer < 0:
+            return
         try:
             claimed = os.stat(f"{self._directory}/claim.{self._number}").st_mtime
         except OSError:
@@ -67,21 +73,34 @@ class Door:
         self._answer = os.open(path, _OPEN)
 
     def _take_answer(self) -> int:
-        """Return the descriptor of the present answer, and make the next one."""
+        """Return the descriptor of the present answer, and make the next one.
+
+        Where none can be made the door is closed: all callers go by the socket.
+        """
         taken, number = self._answer, self._number
         for kind in ("answer", "claim"):
             try:
                 os.unlink(f"{self._directory}/{kind}.{number}")
             except OSError as err:
                 log.debug(f"door: {err}")
-        self._prepare_answer()
+        try:
+            self._prepare_answer()
+        except OSError as err:
+            log.info(f"the door is closed: {err}")
+            self._answer = -1
+            self._loop.forget(self._fd)
+            os.close(self._fd)
         return taken
 
     def _read(self) -> None:
-        *lines, self._rest = (self._rest + os.read(self._fd, LINE_BYTES)).split(b"\n")
+        try:
+            data = os.read(self._fd, LINE_BYTES)
+        except BlockingIOError:
+            return  # somebody else has read it
+        *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             number, *words = line.decode("utf-8", "surrogateescape").split(" ")
-            if number != str(self._number):
+            if self._answer < 0 or number != str(self._number):
                 continue  # he was too late
             answer = self._take_answer()
             if words and words[0] in VERBS:

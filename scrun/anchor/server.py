@@ -47,7 +47,11 @@ class Server:
         os.close(folder)
         self._listener.listen(64)
         loop.watch(self._listener.fileno(), self._accept)
-        self._door = Door(loop, directory, self._ask)
+        try:
+            self._door: Door | None = Door(loop, directory, self._ask)
+        except OSError as err:
+            log.info(f"callers have no door: {err}")
+            self._door = None
 
     def _accept(self) -> None:
         try:  # socket.accept is Python's
@@ -60,25 +64,31 @@ class Server:
         if int.from_bytes(peer[4:8], sys.byteorder) != os.getuid():
             connection.close()
             return
-        self._door.renew()
+        if self._door is not None:
+            self._door.renew()
         self._loop.watch(fd, lambda: self._read(connection))
 
     def _ask(
         self, verb: str, options: dict[str, object], operands: list[str], reply: Reply
     ) -> None:
-        """Serve a caller at the door."""
+        """Serve a caller at the door, who would wait for ever if nobody replied."""
+        answered = False
 
         def done(ok: bool, told: Any, code: str) -> None:
-            self.open_replies -= 1
-            reply(b"" if ok else encode_reply(False, told, code))
+            nonlocal answered
+            if not answered:
+                answered = True
+                self.open_replies -= 1
+                reply(b"" if ok else encode_reply(False, told, code))
 
         self.open_replies += 1
         try:
-            request = make_request(verb, options, operands)
+            self._serve(verb, make_request(verb, options, operands), done)
         except ScrunError as err:
             done(False, str(err), err.code)
-        else:
-            self._serve(verb, request, done)
+        except Exception as err:
+            log.bug(err, verb)
+            done(False, f"internal error: {type(err).__name__}: {err}", "BUG")
 
     def _read(self, connection: socket) -> None:
         self._loop.forget(connection.fileno())

@@ -40,8 +40,9 @@ def run(command: "Command") -> bool:
         Refused: the container does not exist, or the anchor said no.
         OSError: the directory cannot be read.
     """
-    if command.verb in AT_THE_DOOR and b"_SCRUN_REFUSAL" in posix.environ:
-        _raise_refusal(int(posix.environ[b"_SCRUN_REFUSAL"]))
+    refusal = posix.environ.pop(b"_SCRUN_REFUSAL", None)  # no child's business
+    if refusal and command.verb in AT_THE_DOOR:
+        _raise_refusal(refusal)
     name = command.operands[0]
     root = choose_root(command.globals.get("root"))
     try:
@@ -66,16 +67,22 @@ def run(command: "Command") -> bool:
     return ask(command, directory)
 
 
-def _raise_refusal(fd: int) -> None:
-    """Raise the reply to the launcher, which asked in our place and cannot read it."""
+def _raise_refusal(descriptor: bytes) -> None:
+    """Raise the reply to the launcher, which asked in our place and cannot read it.
+
+    Returns when there is none: the anchor died over it, or whoever called us made this up.
+    """
     from scrun.hot.wire import loads
 
     parts = []
-    while part := posix.read(fd, 65536):
-        parts.append(part)
-    if parts:  # else the anchor died over it
+    try:
+        fd = int(descriptor)
+        while part := posix.read(fd, 65536):
+            parts.append(part)
         reply = loads(b"".join(parts))
-        raise Refused(reply["message"], reply["code"])
+    except (ValueError, OSError):
+        return
+    raise Refused(reply["message"], reply["code"])
 
 
 def open_container(root: str, name: str) -> int:

@@ -225,6 +225,43 @@ def test_one_at_a_time(launcher: Path, anchor: Anchor) -> None:
     assert sorted(os.listdir(anchor.directory)) == ["answer.3", "door"]
 
 
+def test_a_claim_of_a_number_that_is_over(tmp_path: Path, launcher: Path, anchor: Anchor) -> None:
+    """Who looked at an answer that goes meanwhile leaves nothing in its place."""
+    text = launcher.read_text()
+    slow = "answer=$directory/answer.0\n  claim="
+    assert text.count("claim=") == 1
+    launcher.write_text(text.replace("claim=", slow))
+    assert NO_PYTHON in call(launcher, "kill", "web").stderr.decode()
+    assert sorted(os.listdir(anchor.directory)) == ["answer.1", "door"]
+    assert not anchor.asked
+
+
+@pytest.mark.usefixtures("python")
+@pytest.mark.parametrize("is_directory", [True, False])
+def test_no_next_answer(launcher: Path, anchor: Anchor, is_directory: bool) -> None:
+    """Where something is in its way, this caller is served, and the next ones go by the socket."""
+    path = anchor.directory / "answer.2"
+    path.mkdir() if is_directory else path.touch()
+    with (anchor.directory / "answer.1").open("rb") as answer:
+        (anchor.directory / "door").write_bytes(b"1 kill\n2 kill\n")
+        assert answer.read() == b"ok\n"
+    for _ in range(2):
+        assert call(launcher, "kill", "web").stdout == b"python \n"
+        anchor.renew()
+    assert anchor.asked == [["kill", {}, []]]
+
+
+@pytest.mark.usefixtures("python")
+def test_options_of_bash(launcher: Path, anchor: Anchor) -> None:
+    """A user may have exported them to every shell that is bash."""
+    root = launcher.parents[1] / "root"
+    argv = ["bash", "--posix", str(launcher), "--root", str(root), "kill", "web"]
+    options = {"SHELLOPTS": "errexit:noclobber:noglob:nounset"}
+    done = subprocess.run(argv, env=options, capture_output=True, timeout=TIMEOUT_S)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert len(anchor.asked) == 1
+
+
 def test_who_comes_too_late_is_not_heard(launcher: Path, anchor: Anchor) -> None:
     """The number that he has is over; what is no request ends the answer."""
     (anchor.directory / "door").write_bytes(b"7 kill 9\n\nkill 9\n")
