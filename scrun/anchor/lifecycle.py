@@ -113,7 +113,11 @@ class Lifecycle:
         if self.doomed is not None:
             ok, message, code = False, str(self.doomed), self.doomed.code
         if ok:
-            self.container.become(CREATED)
+            try:
+                self.container.become(CREATED)
+            except ScrunError as err:
+                ok, message, code = False, str(err), err.code
+        if ok:
             done(True, "", "")
             self._watch_bundle()
             if self._begins_output:

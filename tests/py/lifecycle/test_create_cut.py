@@ -108,3 +108,15 @@ def test_closed_stdio(runtime: Runtime, closed: str) -> None:
     argv = runtime.argv("delete", "--force", "web")
     shell = runtime.popen(["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *argv])
     assert shell.wait(30) == 0
+
+
+def test_a_record_that_cannot_be_written(runtime: Runtime) -> None:
+    """Where the disk fills up at the last moment, the creation fails and nobody waits for ever."""
+    what = (
+        "from scrun.anchor.container import Container\n"
+        "def become(*_): raise ConfigError('no space left')\n"
+        "Container.become = become\n"
+    )
+    assert create(runtime, what) == (1, "scrun: create web: no space left\n")
+    runtime.check_nothing_left()
+    assert not os.listdir(runtime.root)
