@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from scrun.oci.oci_conf import OciConf
 
 END_GRACE_S = 10.0  # for salloc to go once its job has ended
-STUCK_S = 5.0  # for the reader of a killed container's output
 
 
 class CommandsBackend:
@@ -228,7 +227,7 @@ class CommandsBackend:
             oci_conf=self._oci_conf,
             user=self._user,
             cancel=self._cancel_until_over,
-            tear_away=lambda: os.kill(step.pid, SIGKILL),
+            srun_pid=lambda: step.pid,
             job_nodes=self._count_nodes(),
         )
         if self._output is not None:
@@ -285,8 +284,8 @@ class CommandsBackend:
             done(None)
             return
         self._output.close(done)
-        if self._was_killed:  # who has not read it by now does not read
-            self._loop.call_later(STUCK_S, self._output.kill)
+        if self._was_killed:
+            self._output.kill_when_stuck()
 
     def step_messages(self) -> list[str]:
         """See `Backend.step_messages`: what srun said, but for the status that we hand on."""

@@ -105,6 +105,14 @@ class OutputStep:
         if self._process is not None:
             kill_group(self._process.pid)
 
+    def kill_when_stuck(self) -> None:
+        """Kill it when nobody reads what a killed container has left."""
+        from scrun.cluster.stuck import end_when_stuck  # for the end
+
+        process = self._process
+        if process is not None:
+            end_when_stuck(self._loop, process.pid, lambda: self._process is not process, self.kill)
+
     def _start(self) -> None:
         feed_end, self._feed = os.pipe2(os.O_CLOEXEC)
         self._reader, reader_end = os.pipe2(os.O_CLOEXEC)

@@ -6,6 +6,8 @@ node's runtime is told, by RunTimeKill of oci.conf, through the container's cont
 
 from __future__ import annotations
 
+import os
+
 from scrun import log
 from scrun.cluster.control import GONE, ControlStep
 from scrun.cluster.host_list import expand_hosts
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 SIGKILL = 9
 # While slurmctld is down, or comes up, no step can be started; engines wait for us.
 KILL_WAIT_S, SIGNAL_WAIT_S, END_WAIT_S = 6.0, 20.0, 15.0
-STUCK_S = 5.0  # a node has tidied up after a process by then
 RETRY_S, LONGEST_RETRY_S = 0.05, 2.0  # slurmctld may limit a user's requests (rl_enable)
 FIT_ATTEMPTS, FIT_RETRY_S, BLIND_FIT_S = 20, 1.0, 5.0  # each waits 5 s for the container
 LEARN_S = 1.0  # in good time: a slurmctld that crashes forgets the steps of its last seconds
@@ -39,7 +40,7 @@ class StepSignals:
         bundle: as the nodes see it.
         cancel: ends the step by its job, for a SIGKILL that cannot be delivered; calls back when
             that is true.
-        tear_away: ends the step's srun, when that outlives a process that was killed.
+        srun_pid: of the step's srun; asked once there is one.
         job_nodes: how many the job has; 0: nobody told.
 
     Attributes:
@@ -60,7 +61,7 @@ class StepSignals:
         oci_conf: OciConf | None,
         user: tuple[str, int],
         cancel: Callable[[Callable[[], None]], None],
-        tear_away: Callable[[], None],
+        srun_pid: Callable[[], int],
         job_nodes: int = 1,
     ) -> None:
         self.step_id: str | None = None
@@ -75,7 +76,7 @@ class StepSignals:
         self._oci_conf = oci_conf
         self._user = user
         self._cancel = cancel
-        self._tear_away = tear_away
+        self._srun_pid = srun_pid
         self._srun = srun
         self._control: ControlStep | None = None
         if job_nodes == 1:
@@ -100,7 +101,7 @@ class StepSignals:
             if answered not in self._pending:
                 return  # too late
             if number == SIGKILL and status in (0, GONE):
-                self._loop.call_later(STUCK_S, self._end_stuck)
+                self._watch_srun()
             if status == GONE:
                 return  # everywhere: the step is about to end, which answers
             self._pending.remove(answered)
@@ -136,11 +137,17 @@ class StepSignals:
 
         self._when_found(found)
 
-    def _end_stuck(self) -> None:
+    def _watch_srun(self) -> None:
         """End an srun that waits for a reader of what a killed process has still written."""
-        if not self._over:
-            log.info(f"{self._name}: its process was killed {STUCK_S:g} s ago: srun is ended")
-            self._tear_away()
+        from scrun.cluster.stuck import end_when_stuck  # for the end
+
+        pid = self._srun_pid()
+
+        def end() -> None:
+            log.info(f"{self._name}: nobody reads what its killed process wrote: srun is ended")
+            os.kill(pid, SIGKILL)
+
+        end_when_stuck(self._loop, pid, lambda: self._over, end)
 
     def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
         """Run a line of shell on the container's nodes; ``answer`` gets its status and output.
