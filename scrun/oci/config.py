@@ -11,7 +11,6 @@ from _stat import S_ISDIR
 from errno import ENOENT, ENOTDIR
 
 from scrun.errors import ConfigError
-from scrun.oci import jsontext, schema
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +75,8 @@ def read_config(bundle: str, file: str | None = None) -> Config:
             or of the wrong type, or a root filesystem that is no directory. The message has the
             file, the place in it and the cause; code BAD_CONFIG.
     """
+    from scrun.oci import jsontext  # the anchor gets what was read
+
     bundle = join_path(posix.getcwd(), bundle)
     path = join_path(bundle, FILE_NAME) if file is None else join_path(posix.getcwd(), file)
     try:
@@ -91,6 +92,8 @@ def check_config(raw: Any, bundle: str, path: str, *, need_rootfs: bool = True) 
     ``need_rootfs`` False leaves out the look at the root filesystem: after staging it may exist
     on the nodes only.
     """
+    from scrun.oci import schema
+
     wrong = schema.find_fault(raw)
     if wrong:
         raise ConfigError(f"{path}: {wrong}")
