@@ -136,7 +136,7 @@ class CommandsBackend:
             else:  # it was killed, or slurmctld did not answer it
                 self._end_target(str(self.job_id), done)
 
-        timer = self._loop.call_later(END_GRACE_S, self.cancel)
+        timer = self._loop.call_later(END_GRACE_S, self._holder.end_stuck)
         self._holder.finish(status, gone)
 
     def settle(self, done: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ import os
 
 from scrun import log
 from scrun.errors import ClusterError
-from scrun.host.process import spawn
+from scrun.host.process import kill_group, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SCRIPT = 'echo $$; exec >/dev/null; read -r rc; exit "${rc:-1}"'
 MESSAGES = "salloc.log"
 SIGTERM = 15
+STUCK_S, LAST_S = 10.0, 1.0  # for salloc to end: after a signal, and once its job is over
 FAILED = "Job submit/allocate failed: "
 # The node's configuration and credentials, which come in by the caller's environment.
 NOT_THE_JOBS = frozenset(("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"))
@@ -147,6 +148,32 @@ class Holder:
         """End the wait for a job: salloc takes its request back. Source: salloc(1), SIGNALS."""
         if self.process is not None and not self._granted:
             os.kill(self.process.pid, SIGTERM)
+            self._loop.call_later(STUCK_S, self.end_stuck)
+
+    def end_stuck(self) -> None:
+        """End a salloc that should long have ended: its job first, if it has told of one.
+
+        It may hang in its own handler of a signal that comes as it gets the job (24.11: futex).
+        """
+        process = self.process
+        if process is None:
+            return
+
+        def kill() -> None:
+            if self.process is process:
+                log.info(f"{self._name}: salloc does not end: it is killed")
+                kill_group(process.pid)
+
+        job_id = pending_job_id(os.path.dirname(self._messages_path))
+        if not job_id:
+            kill()
+            return
+        from scrun.cluster.ending import end_target  # rare
+
+        def over() -> None:
+            self._loop.call_later(LAST_S, kill)
+
+        end_target(self._loop, str(job_id), self._environment, over)
 
     def messages(self) -> str:
         """Return what salloc wrote to stderr."""

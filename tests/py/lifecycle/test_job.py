@@ -104,6 +104,31 @@ def test_a_pending_job_is_taken_back(
     blocker.end()
 
 
+HANGING = """\
+#!/bin/sh
+trap : TERM INT
+echo "salloc: Granted job allocation $(cat %s)" >&2
+while :; do sleep 1; done
+"""
+
+
+@pytest.mark.slurm
+def test_a_salloc_that_hangs_holds_nobody_up(slurm: ClusterRuntime, blocker: Blocker) -> None:
+    """So the real one does when a signal comes just as it has got the job: both are ended."""
+    programs = f"{slurm.home}/programs"
+    slurm.cluster.write_file(f"{programs}/id", str(blocker.job_id), owner="alice")
+    hanging = HANGING % f"{programs}/id"
+    slurm.cluster.write_file(f"{programs}/salloc", hanging, mode=0o755, owner="alice")
+    bundle = slurm.make_bundle("true")
+    argv = slurm.argv("create", "--bundle", bundle.path, "web")
+    create = slurm.popen(argv, env={"PATH": f"{programs}:/usr/bin:/bin"})
+    log = slurm.outside(f"{slurm.root}/web/salloc.log")
+    slurm.wait_until(lambda: log.exists() and log.read_text(), "salloc has a job")
+    create.send_signal(signal.SIGTERM)
+    assert create.wait(40) == -signal.SIGTERM
+    assert blocker.process.wait(20) != 0  # its job is over
+
+
 @pytest.mark.slurm
 def test_an_existing_allocation_is_used_and_left_alone(slurm: ClusterRuntime) -> None:
     """With SLURM_JOB_ID the container is a step of that job, which goes on after it."""
