@@ -61,7 +61,7 @@ def create(
     """Create a container; returns the anchor's process ID, a child of ours, once it is created.
 
     A signal that ends us ends the creation first: a job that still waits in the queue is taken
-    back, and nothing of the container is left.
+    back, and nothing of the container is left. One that comes later waits for `let_signals_in`.
 
     Args:
         console: gets the master of the container's terminal, as a console socket would.
@@ -79,9 +79,15 @@ def create(
         die(signal.number)
 
 
+def let_signals_in() -> None:
+    """Take signals again, as `Interrupted`, when whoever called `create` can take care of it."""
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, ENDING)
+
+
 def die(number: int) -> "NoReturn":
     """End as a signal ends a process that does nothing about it."""
     _signal.signal(number, _signal.SIG_DFL)
+    let_signals_in()
     posix.kill(posix.getpid(), number)
     posix._exit(128 + number)  # not reached
 
@@ -188,6 +194,8 @@ def _hand_over(
         pid_file = command.options.get("pid_file")
         if pid_file:
             write_pid_file(join_path(posix.getcwd(), str(pid_file)), pid)
+        # It lives from then on, and no signal is to be taken for the end of its creation.
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, ENDING)
         if not _send(channel, b"go"):
             raise _dead(command.operands[0])
     except BaseException:

@@ -12,7 +12,7 @@ import os
 from _socket import AF_UNIX, SOCK_CLOEXEC, SOCK_STREAM, socketpair
 
 from scrun import log
-from scrun.anchor.create import Interrupted, check_descriptors, create, die
+from scrun.anchor.create import Interrupted, check_descriptors, create, die, let_signals_in
 from scrun.anchor.recover import run as recover
 from scrun.errors import ScrunError
 from scrun.host.loop import Loop
@@ -46,6 +46,7 @@ def run(command: Command) -> int:
     pid = create(command, theirs)
     process = Process(pid)
     try:
+        let_signals_in()
         if theirs is not None:
             theirs.close()
         for fd in range(3, 3 + int(str(options.get("preserve_fds") or 0))):

@@ -19,7 +19,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
 from scrun import log
-from scrun.anchor.create import Interrupted, create
+from scrun.anchor.create import Interrupted, create, let_signals_in
 from scrun.anchor.exec import run as execute
 from scrun.anchor.recover import run as recover
 from scrun.errors import ScrunError, StateError
@@ -330,6 +330,7 @@ def _stay(process: Process, channel: socket) -> int:
     asked = 0  # whoever asks twice does not want to wait for stage_out either
     while True:
         try:
+            let_signals_in()
             ready = [fd for fd, _ in poll.poll()]
             if process.pidfd in ready:
                 return process.reap()

@@ -120,3 +120,25 @@ def test_a_record_that_cannot_be_written(runtime: Runtime) -> None:
     assert create(runtime, what) == (1, "scrun: create web: no space left\n")
     runtime.check_nothing_left()
     assert not os.listdir(runtime.root)
+
+
+@pytest.mark.parametrize("verb", ["create", "run"])
+def test_a_signal_once_it_is_created(runtime: Runtime, verb: str) -> None:
+    """It comes too late for the creation: `create` succeeds, `run` ends what it has created."""
+    what = (
+        "from scrun.anchor import create\n"
+        "send = create._send\n"
+        "def send_and_more(channel, data):\n"
+        "    sent = send(channel, data)\n"
+        "    if data == b'go': os.kill(os.getpid(), 15)\n"
+        "    return sent\n"
+        "create._send = send_and_more\n"
+    )
+    bundle = runtime.make_bundle("exec sleep 100")
+    argv = ["--root", runtime.root, verb, "-b", bundle.path, "web"]
+    process = runtime.popen([sys.executable, "-c", PREFACE + what + CALL, *argv])
+    assert process.wait(30) == (0 if verb == "create" else -signal.SIGTERM)
+    if verb == "create":
+        assert runtime.state("web")["status"] == "created"
+        assert runtime("delete", "--force", "web").returncode == 0
+    assert not os.listdir(runtime.root)
