@@ -293,7 +293,10 @@ class Anchor:
 
     def _creator_spoke(self) -> None:
         self.loop.forget(self.channel.fileno())
-        said = self.channel.recv(16)
+        try:
+            said = self.channel.recv(16)
+        except OSError:  # ECONNRESET: it has gone without having read what we told
+            said = b""
         if said == b"go" and self.pid_file:
             lock_file(self.pid_file)  # scrun(1): it "is locked and populated with PID"
         if said != b"go" and self.lifecycle.exit_status is None:  # it failed, or was killed

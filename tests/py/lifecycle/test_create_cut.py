@@ -142,3 +142,25 @@ def test_a_signal_once_it_is_created(runtime: Runtime, verb: str) -> None:
         assert runtime.state("web")["status"] == "created"
         assert runtime("delete", "--force", "web").returncode == 0
     assert not os.listdir(runtime.root)
+
+
+def test_a_signal_when_the_answer_is_there(runtime: Runtime) -> None:
+    """The anchor has created the container, and nobody has read that: it goes again."""
+    what = (
+        "import select\n"
+        "poll = select.poll\n"
+        "class Poll:\n"
+        "    def __init__(self): self.poll_ = poll()\n"
+        "    def register(self, *a): self.poll_.register(*a)\n"
+        "    def poll(self, *a):\n"
+        "        self.poll_.poll()\n"
+        "        os.kill(os.getpid(), 15)\n"
+        "from scrun.anchor import create\n"
+        "wait = create._wait\n"
+        "def wait_by_ours(*a):\n"
+        "    select.poll = Poll\n"
+        "    wait(*a)\n"
+        "create._wait = wait_by_ours\n"
+    )
+    assert create(runtime, what) == (-signal.SIGTERM, "")
+    assert not os.listdir(runtime.root)
