@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SCRIPT = 'echo $$; exec >/dev/null; read -r rc; exit "${rc:-1}"'
 MESSAGES = "salloc.log"
 SIGTERM = 15
-STUCK_S, LAST_S = 10.0, 1.0  # for salloc to end: after a signal, and once its job is over
+STUCK_S, LAST_S = 5.0, 1.0  # for salloc to end: after a signal, and once its job is over
 FAILED = "Job submit/allocate failed: "
 # The node's configuration and credentials, which come in by the caller's environment.
 NOT_THE_JOBS = frozenset(("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"))
