@@ -41,14 +41,7 @@ local host = {}
 ---@return string? code `NO_COMMAND`, `NO_PERMISSION`
 function host.resolve_command() end
 
---- Finds the mistakes in the site's scrun.lua that can be found without running it; in another
---- dialect than 5.4, or with a stager of the site's own, runs it as `load_script` does.
----@return true? ok
----@return string? errmsg
----@return string? code
-function host.check_script() end
-
---- Runs the site's scrun.lua as far as its own functions; it has begun when a job was asked for.
+--- Runs the site's scrun.lua as far as its own functions.
 ---@return true? ok
 ---@return string? errmsg
 ---@return string? code

@@ -112,8 +112,7 @@ function M.begin_output(container, request)
   end
 end
 
---- Runs the verb. What can be known to be wrong at once is found before a job is asked for; what
---- the site's script does wrong when it is loaded, while Slurm looks for one: that is given back.
+--- Runs the verb. What can be known to be wrong is found before a job is asked for.
 ---@param container scrun.Container
 ---@param caller { environment: table<string, string>, config: oci.Config }
 ---@return true? ok
@@ -138,15 +137,11 @@ function M.run(container, caller)
     return nil, errmsg, code
   end
   pod.join(container, request)
-  ok, errmsg, code = host.check_script()
+  ok, errmsg, code = host.load_script()
   if not ok then
     return nil, errmsg, code
   end
   ok, errmsg, code = M.allocate(request)
-  if not ok then
-    return nil, errmsg, code
-  end
-  ok, errmsg, code = host.load_script() -- while Slurm was at work, if it took that long
   if not ok then
     return nil, errmsg, code
   end

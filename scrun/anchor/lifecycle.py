@@ -37,13 +37,11 @@ class Lifecycle:
     """One container between its directory's making and its removal.
 
     Args:
-        make_staging: called when there is something to load or to stage.
         preserved: how many descriptors from 3 on the container's process is to get.
 
     Attributes:
         exit_status: of the container, or 1 when it never came to be; None while there is more
             to come.
-        check_script: answers ``host.check_script``.
         on_asked: called when the job was asked for, and Slurm is to answer.
         is_ending: its end has begun, or that of its creation.
         doomed: why the creation is to fail.
@@ -56,7 +54,7 @@ class Lifecycle:
         container: Container,
         config: Config,
         backend: Backend,
-        make_staging: Callable[[], Staging],
+        staging: Staging,
         preserved: int,
     ) -> None:
         self.loop = loop
@@ -64,10 +62,8 @@ class Lifecycle:
         self.config = config
         self.preserved = preserved
         self.backend = backend
-        self._make_staging = make_staging
-        self._staging: Staging | None = None
+        self.staging = staging
         self.exit_status: int | None = None
-        self.check_script: Callable[[Resume], None] = lambda resume: resume(True)
         self.on_asked: Callable[[], None] = lambda: None
         self.terminal: Terminal | None = None
         self.is_ending = False
@@ -78,13 +74,6 @@ class Lifecycle:
         self._removed = False
         self._waiting: list[Resume] = []
         backend.on_lost = lambda: self.running.job_lost()
-
-    @property
-    def staging(self) -> Staging:
-        """What runs the site's script."""
-        if self._staging is None:
-            self._staging = self._make_staging()
-        return self._staging
 
     @property
     def running(self) -> Running:
@@ -99,8 +88,7 @@ class Lifecycle:
         """Return the functions of ``require 'host'`` in a verb (luastd/meta/container.lua)."""
         return {
             "resolve_command": self._resolve_command,
-            "check_script": lambda resume: self.check_script(resume),
-            "load_script": self.load_script,
+            "load_script": self._load_script,
             "allocate": self._allocate,
             "job_of": self._job_of,
             "show_root": self._show_root,
@@ -162,7 +150,7 @@ class Lifecycle:
         self.doomed = reason
         if self.container.status != CREATING:
             self.running.end(128 + SIGKILL)
-        elif self._staging is None or not self._staging.stop(reason):
+        elif not self.staging.stop(reason):
             self.backend.cancel()
 
     def discard(self) -> None:
@@ -185,12 +173,10 @@ class Lifecycle:
             self.backend.finish(1, released)
 
         self.begin_end()
-        if self._staging is None:
-            cleaned(None)
-        elif self.container.staged:
-            self._staging.stage_out(cleaned)
+        if self.container.staged:
+            self.staging.stage_out(cleaned)
         else:
-            self._staging.clean_up(cleaned)
+            self.staging.clean_up(cleaned)
 
     def _resolve_command(self, resume: Resume) -> None:
         from scrun.oci.commands import resolve_command  # create only
@@ -203,12 +189,8 @@ class Lifecycle:
         self.container.args = [command, *self.container.args[1:]]
         resume(command)
 
-    def load_script(self, resume: Resume) -> None:
-        """Answer ``host.load_script``."""
-        try:
-            self.staging.load(lambda error: answer(resume, error))
-        except ScrunError as err:  # slurm.conf may not tell of its cluster
-            refuse(resume, err)
+    def _load_script(self, resume: Resume) -> None:
+        self.staging.load(lambda error: answer(resume, error))
 
     def _allocate(self, resume: Resume, request: Mapping[str, Any]) -> None:
         def done(error: ScrunError | None) -> None:

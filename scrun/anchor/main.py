@@ -8,8 +8,10 @@ import posix
 
 from scrun import log
 from scrun.anchor.container import submitted
-from scrun.anchor.lifecycle import Lifecycle, refuse
+from scrun.anchor.lifecycle import Lifecycle
 from scrun.anchor.policy import DIALECT, Policy
+from scrun.anchor.stage_host import StageHost
+from scrun.anchor.staging import Staging
 from scrun.cluster.backend import choose_backend, cluster_name, locate_slurm_conf, make_backend
 from scrun.errors import ScrunError
 from scrun.host.directory import lock_file, take_lock
@@ -28,11 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, NoReturn
 
-    from scrun.anchor.policy import Resume
     from scrun.anchor.server import Server
     from scrun.anchor.sessions import Sessions
-    from scrun.anchor.stage_host import StageHost
-    from scrun.anchor.staging import Staging
     from scrun.hot.parse import Command
     from scrun.lua.search import SearchPath
     from scrun.oci.config import Config
@@ -117,18 +116,21 @@ class Anchor:
         self.container = container = submitted(command, directory, config, Caller())
         given = command.globals.get("slurm_conf")
         slurm_conf = locate_slurm_conf(str(given) if given else None, container.environment)
-        self.search = search = self.find_site(slurm_conf)
+        search = self.find_site(slurm_conf)
         self.policy = self.make_policy(search)
-        self.settings = settings = self.policy.settings()
+        settings = self.policy.settings()
         container.pyslurm = settings.pyslurm
         container.command_timeout_s = settings.command_timeout_s
         container.backend = choose_backend(settings, slurm_conf)
         if container.backend == "local" and settings.backend == "auto":
             log.info(f"{container.id}: no slurm.conf: the container runs on this machine")
+        host = self.make_host(cluster_name(container.backend, slurm_conf))
+        staging = self.make_staging(host, search, settings)
+        staging.begin()
         oci_conf = read_beside(slurm_conf, log.warn)
         if oci_conf is not None:
             log.configure_conf(oci_conf.log_levels(), oci_conf.debug_flags)
-        backend = make_backend(
+        host.backend = backend = make_backend(
             container.backend,
             settings,
             loop=self.loop,
@@ -141,13 +143,7 @@ class Anchor:
         )
         preserved = int(str(command.options.get("preserve_fds") or 0))
         self.config = config
-
-        def make_staging() -> Staging:
-            host = self.make_host(cluster_name(container.backend, slurm_conf))
-            host.backend = backend
-            return self.make_staging(host, search, settings)
-
-        self.lifecycle = Lifecycle(self.loop, container, config, backend, make_staging, preserved)
+        self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
         self.runtime_exec = settings.runtime_exec
         self.sessions: Sessions | None = None
         self.server: Server | None = None
@@ -155,7 +151,6 @@ class Anchor:
         if search.has_overrides():  # a broken one is known before there is a job
             self._prepare_for_running()
             self.policy.check(("create", "state", *VERBS))
-        self.lifecycle.check_script = self._check_script
         self.lifecycle.on_asked = self._asked
         container.describe = self.policy.describe
 
@@ -175,14 +170,10 @@ class Anchor:
 
     def make_host(self, cluster: str) -> StageHost:
         """Return what the site's script can do; it has no backend yet."""
-        from scrun.anchor.stage_host import StageHost  # not before the job is asked for
-
         return StageHost(self.container, cluster)
 
     def make_staging(self, host: StageHost, search: SearchPath, settings: Settings) -> Staging:
         """Return what runs the site's script."""
-        from scrun.anchor.staging import Staging  # not before the job is asked for
-
         return Staging(self.loop, self.container, host, search=search, settings=settings)
 
     def run(self) -> int:
@@ -244,36 +235,11 @@ class Anchor:
         No verb is to wait for that later.
         """
         self._open()
-
-        def loaded(error: ScrunError | None) -> None:
-            if error is not None:
-                self.lifecycle.abandon(error)
-
         try:
-            self.lifecycle.staging.load(loaded)
             self._prepare_for_running()
             self.policy.check(EARLY)
         except ScrunError as err:
             self.lifecycle.abandon(err)
-
-    def _check_script(self, resume: Resume) -> None:
-        """Answer ``host.check_script``: reading a script takes no time, running its chunk does."""
-        try:
-            script = self.search.script()
-            if script is None:
-                stager = self.search.find(f"stage.{self.settings.stage}")
-                is_read = stager is not None and stager.kind == "shipped"
-            else:
-                is_read = self.settings.dialect == DIALECT
-                if is_read:
-                    self.policy.compile(script)
-        except ScrunError as err:
-            refuse(resume, err)
-            return
-        if is_read:
-            resume(True)
-        else:
-            self.lifecycle.load_script(resume)
 
     def _serve_verb(self, verb: str, request: dict[str, object], done: object) -> None:
         self.policy.run(verb, self.container.table(), request, done)  # type: ignore[arg-type]

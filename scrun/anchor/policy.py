@@ -77,14 +77,6 @@ class Policy:
         for verb in verbs:
             self._function(verb, "document" if verb == "state" else "run")
 
-    def compile(self, path: str) -> None:
-        """Read a file of Lua without running it.
-
-        Raises:
-            ScriptError: a syntax error, or it cannot be read.
-        """
-        self._runtime.load_file(path)
-
     def describe(self, members: dict[str, object]) -> dict[str, object] | None:
         """Return what ``scrun.verbs.state`` makes of the state document; None when it cannot."""
         try:

@@ -54,13 +54,12 @@ class Staging:
         self._script: SiteScript | None = None
         self._busy = False
         self._stopped: ScrunError | None = None
-        self._has_begun = False
         self._loading: list[Done] | None = None  # who waits for the script's chunk, while it runs
         self._load_error: ScrunError | None = None
 
     def begin(self) -> None:
         """Begin to load the script, while this thread goes on; `load` waits for its end."""
-        self._has_begun, self._loading = True, []
+        self._loading = []
 
         def loaded(error: ScrunError | None) -> None:
             waiting, self._loading, self._load_error = self._loading, None, error
@@ -70,9 +69,7 @@ class Staging:
         self._on_thread(lambda: self._get_script().load(), loaded)
 
     def load(self, done: Done) -> None:
-        """Hear of the script's chunk, once it has run."""
-        if not self._has_begun:
-            self.begin()
+        """Hear of the script's chunk: what is wrong with it is known before there is a job."""
         if self._loading is None:
             done(self._load_error)
         else:

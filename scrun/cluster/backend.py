@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from scrun.errors import ConfigError
+from scrun.oci.slurm_conf import find_cluster_name
 
 DEFAULT_SLURM_CONF = "/etc/slurm/slurm.conf"
 
@@ -180,8 +181,6 @@ def cluster_name(name: str, slurm_conf: str) -> str:
     """Return the cluster's name as slurm.conf has it; ``local`` of the local backend."""
     if name == "local":
         return "local"
-    from scrun.oci.slurm_conf import find_cluster_name  # the site's script may ask for it
-
     return find_cluster_name(slurm_conf) or ""
 
 

@@ -79,7 +79,7 @@ def test_create(remote: Remote, backend: str) -> None:
     done = call(remote, backend, "create")
     assert done.status == 0, done.err
     names = primitives(done)
-    assert names == ["resolve_command", "check_script", "allocate", "load_script", "stage_in"]
+    assert names == ["resolve_command", "load_script", "allocate", "stage_in"]
     began = [event["function"] for event in done.events("began")]
     assert sorted(began) == ["create", "load", "stage_in"]
     assert done.commands() == ["echo in"]  # stage_out was the workbench's own cleaning up

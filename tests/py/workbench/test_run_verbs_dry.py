@@ -33,7 +33,7 @@ def test_create_shows_its_steps(
     (bundle / "rootfs/etc").rmdir()
     done = runner.json("create", "--bundle", str(bundle), "--job-id", "9")
     names = [name for name, _ in primitives(done)]
-    assert names == ["resolve_command", "check_script", "allocate", "load_script", "stage_in"]
+    assert names == ["resolve_command", "load_script", "allocate", "stage_in"]
     request = dict(primitives(done))["allocate"][0]
     assert "--partition=gpu" in request["salloc"]
     assert done.commands() == ["mkdir -p /nonexistent/staged"]
