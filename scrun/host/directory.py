@@ -107,8 +107,17 @@ def take_lock(path: str, name: str = "lock") -> int | None:
 
     The lock (fcntl(2), "Advisory record locking") belongs to this process, not to its children,
     and goes when any descriptor of the file is closed: keep the one returned until the end.
+
+    Raises:
+        FileNotFoundError: there is no such directory.
+        HostError: the file cannot be made.
     """
-    fd = os.open(f"{path}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fd = os.open(f"{path}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as err:
+        raise HostError("make file", err, path=f"{path}/{name}") from err
     try:
         posix.lockf(fd, posix.F_TLOCK, 0)
     except OSError:

@@ -110,6 +110,21 @@ def test_closed_stdio(runtime: Runtime, closed: str) -> None:
     assert shell.wait(30) == 0
 
 
+@pytest.mark.parametrize("name", ["recovery", "lock"])
+def test_a_lock_that_cannot_be_made(runtime: Runtime, name: str) -> None:
+    """A full disk is told as such."""
+    what = (
+        "make_file = os.open\n"
+        "def refuse(path, *more, **options):\n"
+        f"    if path.endswith('/{name}'): raise OSError(28, 'No space left on device')\n"
+        "    return make_file(path, *more, **options)\n"
+        "os.open = refuse\n"
+    )
+    status, err = create(runtime, what)
+    assert status == 1 and "no space left on device" in err and f"/web/{name}" in err
+    assert "internal" not in err and not os.listdir(runtime.root)
+
+
 def test_a_record_that_cannot_be_written(runtime: Runtime) -> None:
     """Where the disk fills up at the last moment, the creation fails and nobody waits for ever."""
     what = (
