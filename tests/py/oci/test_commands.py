@@ -1,6 +1,7 @@
 """Commands are found in the image: its PATH, its links, its mounts, in crun's and runc's words."""
 
 import ctypes
+import errno
 import os
 import platform
 from collections.abc import Callable, Iterator
@@ -287,13 +288,17 @@ Look = Callable[[str], int]
 
 
 def look_by_kernel(root_fd: int, path: str) -> int:
-    """Ask openat2(2), which follows links below a root as chroot would."""
+    """Ask openat2(2), which follows links below a root as chroot would.
+
+    It says EAGAIN where something was renamed or mounted meanwhile, anywhere on the machine.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     how = OpenHow(os.O_PATH | os.O_CLOEXEC, 0, RESOLVE_IN_ROOT)
     size = ctypes.sizeof(how)
-    fd = libc.syscall(OPENAT2, root_fd, path.encode(), ctypes.byref(how), ctypes.c_size_t(size))
-    if fd < 0:
-        return ctypes.get_errno()
+    arguments = (OPENAT2, root_fd, path.encode(), ctypes.byref(how), ctypes.c_size_t(size))
+    while (fd := libc.syscall(*arguments)) < 0:
+        if ctypes.get_errno() != errno.EAGAIN:
+            return ctypes.get_errno()
     try:
         mode = os.fstat(fd).st_mode
     finally:
