@@ -28,7 +28,8 @@ preserve=${2:+--preserve-fds $2} # how many; without srun alone, which hands non
 d=$1 process=$1/process pid_file=$1/pid log=$1/log
 (umask 077 && mkdir "$d" && printf %s "$SCRUN_EXEC_PROCESS" >"$process") || exit 126
 unset SCRUN_EXEC_PROCESS
-trap : HUP INT TERM # the job's end: the directory goes first
+ending=
+trap ending=1 HUP INT TERM # the job's end: the directory goes first, and nobody asks for more
 run_process
 status=$?
 if [ -s "$pid_file" ]; then
@@ -37,7 +38,7 @@ if [ -s "$pid_file" ]; then
 fi
 mv "$log" "$d/failed" 2>/dev/null || : >"$d/failed"
 i=0
-while [ -d "$d" ] && [ $i -lt 100 ]; do
+while [ -z "$ending" ] && [ -d "$d" ] && [ $i -lt 100 ]; do
   i=$((i + 1))
   sleep 0.05
 done

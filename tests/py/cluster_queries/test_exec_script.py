@@ -1,0 +1,27 @@
+"""What runs a further process on its node: its directory goes with it, however it ends."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from scrun.cluster.exec_steps import NOT_STARTED, PROCESS, exec_argv
+
+TIMEOUT_S = 10
+AT_ONCE_S = 2  # Slurm's KillWait may be no longer
+
+
+def test_the_jobs_end_waits_for_nobody(tmp_path: Path) -> None:
+    """A process that could not be started is asked about; not once its job is ending."""
+    directory = tmp_path / "exec"
+    argv = exec_argv("echo sorry >$log; false", str(directory))
+    with subprocess.Popen(argv, env={PROCESS: "{}", "PATH": "/usr/bin:/bin"}) as script:
+        deadline = time.monotonic() + TIMEOUT_S
+        while not (directory / "failed").exists():
+            assert time.monotonic() < deadline, "it does not say why"
+            time.sleep(0.01)
+        script.send_signal(signal.SIGTERM)
+        assert script.wait(AT_ONCE_S) == NOT_STARTED
+    assert not directory.exists()
