@@ -315,7 +315,8 @@ class ClusterRuntime(Runtime):
         root = self.outside(self.root)
         found = [str(path) for path in root.glob("*")]
         found += [str(path) for path in self.outside(self.home).glob("bundle-*/.scrun-*")]
-        found += [str(path) for path in self.outside("/tmp").glob("scrun-exec-*")]
+        mine = f"scrun-exec-{self.cluster.uid('alice')}-*"  # root's are of docker's tests
+        found += [str(path) for path in self.outside("/tmp").glob(mine)]
         found += [f"job {job.job_id}" for job in self.jobs()]
         found += [p.command for p in self.cluster.processes("scrun|salloc|srun|crun") if p.uid]
         return found

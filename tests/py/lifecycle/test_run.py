@@ -233,15 +233,13 @@ def test_a_further_process_goes_with_its_killed_session(slurm: ClusterRuntime) -
     bundle.edit(lambda config: config["process"].update(terminal=False))
     slurm.create("web", bundle)
     assert slurm("start", "web").returncode == 0
+    mine = f"scrun-exec-{slurm.cluster.uid('alice')}-*"
     for _ in range(2):
         with at_a_terminal(slurm, "exec", "--tty", "web", "sh", "-c", "echo up; sleep 99") as seat:
             seat.screen.expect_exact(b"up")
-            assert list(slurm.outside("/tmp").glob("scrun-exec-*"))
+            assert list(slurm.outside("/tmp").glob(mine))
             seat.process.kill()
-            wait_until(
-                lambda: not list(slurm.outside("/tmp").glob("scrun-exec-*")),
-                "its directory is gone",
-            )
+            wait_until(lambda: not list(slurm.outside("/tmp").glob(mine)), "its directory is gone")
     assert slurm("delete", "--force", "web").returncode == 0
 
 
