@@ -80,9 +80,10 @@ def _raise_refusal(descriptor: bytes) -> None:
         while part := posix.read(fd, 65536):
             parts.append(part)
         reply = loads(b"".join(parts))
-    except (ValueError, OSError):
+        refused = Refused(reply["message"], reply["code"])
+    except (ValueError, OSError, LookupError, TypeError):
         return
-    raise Refused(reply["message"], reply["code"])
+    raise refused
 
 
 def open_container(root: str, name: str) -> int:

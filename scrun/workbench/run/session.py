@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from scrun.anchor.container import Container
 from scrun.errors import ConfigError
 from scrun.host.loop import Loop
 from scrun.host.user import Caller
@@ -181,18 +182,7 @@ class Session:
         options, (verb,) = self.options, self.options.functions
         job = Job(container_id=options.container_id)
         container = make_container(job, bundle.config, self.spool, Caller(), self._environment())
-        report = Report(
-            script=f"scrun.verbs.{verb}",
-            dialect=self._choose_dialect(),
-            backend=options.backend,
-            container=container,
-            job_id=0,
-            nodes="",
-            cluster_name="",
-            bundle=bundle,
-            events=self.journal.events,
-            work_dir=self.directory if options.keep else None,
-        )
+        report = self._report_verb(container, bundle, self._choose_dialect())
         if options.site.script is not None:
             report.notes += _owner_notes(options.site.script)
         live = LiveVerb(
@@ -214,6 +204,25 @@ class Session:
             report.fail(live.at, failure)
         return report
 
+    def _report_verb(
+        self, container: Container, bundle: Bundle, dialect: str, *, is_containerless: bool = False
+    ) -> Report:
+        """Return the report of a verb that has no job yet."""
+        options = self.options
+        return Report(
+            script=f"scrun.verbs.{options.functions[0]}",
+            dialect=dialect,
+            backend=options.backend,
+            container=container,
+            job_id=0,
+            nodes="",
+            cluster_name="",
+            bundle=bundle,
+            events=self.journal.events,
+            work_dir=self.directory if options.keep else None,
+            is_containerless=is_containerless,
+        )
+
     def _run_containerless(self) -> Report:
         """Run a verb that needs no container."""
         options, (verb,) = self.options, self.options.functions
@@ -231,19 +240,7 @@ class Session:
             host=host,
             files=files,
         )
-        report = Report(
-            script=f"scrun.verbs.{verb}",
-            dialect="5.4",
-            backend=options.backend,
-            container=container,
-            job_id=0,
-            nodes="",
-            cluster_name="",
-            bundle=sample,
-            events=self.journal.events,
-            work_dir=self.directory if options.keep else None,
-            is_containerless=True,
-        )
+        report = self._report_verb(container, sample, "5.4", is_containerless=True)
         with self.attendant.signals():
             failure = called.run()
         if called.target is not None and called.written is not None:

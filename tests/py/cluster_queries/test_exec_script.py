@@ -10,7 +10,7 @@ from pathlib import Path
 from scrun.cluster.exec_steps import NOT_STARTED, PROCESS, exec_argv
 
 TIMEOUT_S = 10
-AT_ONCE_S = 2  # Slurm's KillWait may be no longer
+AT_ONCE_S = 4  # it would wait 5 for somebody to ask
 
 
 def test_the_jobs_end_waits_for_nobody(tmp_path: Path) -> None:

@@ -88,7 +88,11 @@ class Runner:
 
     def override(self, verb: str, text: str) -> Path:
         """Write a module of the site's for a verb."""
-        module = self.directory / f"scrun.d/verbs/{verb}.lua"
+        return self.write_module(f"verbs/{verb}", text)
+
+    def write_module(self, name: str, text: str) -> Path:
+        """Write a module of the site's, such as ``stage/own``."""
+        module = self.directory / f"scrun.d/{name}.lua"
         module.parent.mkdir(parents=True, exist_ok=True)
         for directory in (module.parent, module.parent.parent):
             directory.chmod(0o755)

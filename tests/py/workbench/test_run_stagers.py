@@ -14,15 +14,11 @@ def test_a_stager(runner: Runner, bundle: Path) -> None:
     staged = done.document["paths"]["bundle"]
     assert staged.startswith(f"{bundle}/.scrun-") and not Path(staged).exists()
     assert done.document["config"]["diff"]
-    own = runner.directory / "scrun.d/stage/own.lua"
-    own.parent.mkdir(parents=True)
-    for directory in (own.parent, own.parent.parent):
-        directory.chmod(0o755)
-    own.write_text(
+    own = runner.write_module(
+        "stage/own",
         "local M = {}\nfunction M.stage_in(ctx)\nslurm.log_info(ctx.nodes[2])\nreturn true\nend\n"
-        "function M.stage_out()\nreturn nil, 'disk full', 'ENOSPC'\nend\nreturn M\n"
+        "function M.stage_out()\nreturn nil, 'disk full', 'ENOSPC'\nend\nreturn M\n",
     )
-    own.chmod(0o644)
     done = runner(str(own), "--json", "--nodes", "n[1-2]", tool="run-file")
     assert done.logged() == ["n2"]
     assert (done.status, done.document["error"]["code"]) == (1, "ENOSPC")

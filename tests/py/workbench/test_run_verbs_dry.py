@@ -58,14 +58,10 @@ def test_start_shows_the_step(runner: Runner) -> None:
 
 def test_kill_by_the_sites_module(runner: Runner) -> None:
     """The module below scrun.d is the one in force, whether it or its site is named."""
-    module = runner.directory / "scrun.d/verbs/kill.lua"
-    module.parent.mkdir(parents=True)
-    for directory in (module.parent, module.parent.parent):
-        directory.chmod(0o755)
-    module.write_text(
-        "local kill = require 'luastd.verbs.kill'\nkill.translate.TERM = 'USR1'\nreturn kill\n"
+    module = runner.override(
+        "kill",
+        "local kill = require 'luastd.verbs.kill'\nkill.translate.TERM = 'USR1'\nreturn kill\n",
     )
-    module.chmod(0o644)
     runner.write_stages()
     assert primitives(runner.json("kill", "--signal", "SIGTERM")) == [("signal", ["USR1"])]
     done = runner(str(module), "--json", tool="run-file")
