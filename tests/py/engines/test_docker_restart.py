@@ -141,16 +141,17 @@ def test_killed_while_it_runs(docker: Docker, name: str) -> None:
 def test_killed_during_exec(docker: Docker, name: str) -> None:
     """The session ends with the container; of a killed shim docker's client hears nothing.
 
-    It is one that docker knows to run. The shim of one that just begins waits 30 s for the dockerd
-    that was to read its output, and keeps to itself that the container has ended; docker gives up
-    after 20 s, and shim and task are left for good (with crun too, whose exec is half a second
-    late).
+    It is one that docker knows to run, of which its first output says nothing: that comes before.
+    The shim of one that just begins waits 30 s for the dockerd that was to read its output, and
+    keeps to itself that the container has ended; docker gives up after 20 s, and shim and task are
+    left for good (with crun too, whose exec is half a second late).
     """
     docker.run_detached(STUBBORN, "--name", "web")
     docker.wait_for_log("web", b"up\n")
     script = "echo in; exec sleep 321"
     call = docker.popen("exec", "web", "sh", "-c", script, stdout=PIPE, stderr=DEVNULL)
     assert call.stdout is not None and call.stdout.readline() == b"in\n"
+    docker.wait_for_exec("web")
     kill(docker, name)
     remove(docker)
     if name == "shim":  # with any runtime
