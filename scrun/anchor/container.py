@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import posix
 from _stat import S_ISDIR
 
 from scrun.errors import HostError
 from scrun.host.directory import write_file
+from scrun.host.paths import encode, parent
 from scrun.host.process import read_boot
 from scrun.host.stdio import has_input
 from scrun.host.user import Caller
@@ -16,7 +17,7 @@ from scrun.oci.state import CREATING, check_transition, facts, format_time, prin
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from scrun.hot.parse import Command
@@ -74,7 +75,7 @@ class Container:
         self.variables = variables
         self.environment = environment
         self.created = created
-        self.step_name = f"{container_id}.{os.getpid()}"
+        self.step_name = f"{container_id}.{posix.getpid()}"
         self.args: list[str] = []
         self.request: dict[str, Any] = {}
         self.terminal = False
@@ -113,7 +114,7 @@ class Container:
         """Write what recovery needs: before anything is begun that it would have to end."""
         record = {
             "id": self.id,
-            "pid": os.getpid(),
+            "pid": posix.getpid(),
             "boot": read_boot(),
             "step_name": self.step_name,
             "backend": self.backend,
@@ -145,7 +146,7 @@ class Container:
         return facts(
             container_id=self.id,
             status=self.status,
-            pid=os.getpid(),
+            pid=posix.getpid(),
             bundle=self.submission_bundle,
             annotations=self.annotations,
             rootfs=self.submission_root_path,
@@ -183,34 +184,38 @@ class Container:
 def _is_ours(path: str) -> bool:
     """Tell whether it is a directory of our own user here, and no link to one."""
     try:
-        found = os.lstat(path)
+        found = posix.lstat(path)
     except OSError:
         return False
-    return S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return S_ISDIR(found.st_mode) and found.st_uid == posix.getuid()
 
 
 def remove_directory(path: str) -> None:
     """Remove a container's directory, if it is there; what is mounted in it is not entered."""
     from scrun.hot.remove import remove_container  # at its end
 
+    root, _, name = path.rpartition("/")
     try:
-        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        flags = posix.O_RDONLY | posix.O_DIRECTORY | posix.O_NOFOLLOW | posix.O_CLOEXEC
+        directory = posix.open(path, flags)
     except FileNotFoundError:
         return
     try:
-        remove_container(os.path.dirname(path), os.path.basename(path), directory)
+        remove_container(root, name, directory)
     except OSError as err:
         raise HostError("remove", err, path=path) from err
     finally:
-        os.close(directory)
+        posix.close(directory)
 
 
-def submitted(command: Command, directory: str, config: Config, user: Caller) -> Container:
-    """Return the container that ``create`` was called for."""
-    environment = {k: v for k, v in os.environ.items() if k not in ENGINES_OWN}
+def submitted(
+    command: Command, directory: str, config: Config, user: Caller, variables: Mapping[str, str]
+) -> Container:
+    """Return the container that ``create`` was called for, with such variables."""
+    environment = {k: v for k, v in variables.items() if k not in ENGINES_OWN}
     slurm_conf = command.globals.get("slurm_conf")
     if slurm_conf:
-        environment["SLURM_CONF"] = join_path(os.getcwd(), str(slurm_conf))
+        environment["SLURM_CONF"] = join_path(posix.getcwd(), str(slurm_conf))
     container = Container(
         command.operands[0],
         directory,
@@ -255,7 +260,7 @@ def _lasting_variables(
     variables = {
         "SCRUN_OCI_VERSION": config.oci_version,
         "SCRUN_CONTAINER_ID": command.operands[0],
-        "SCRUN_PID": str(os.getpid()),
+        "SCRUN_PID": str(posix.getpid()),
         "SCRUN_SUBMISSION_BUNDLE": config.bundle,
         "SCRUN_SOCKET": f"{directory}/anchor.sock",
         "SCRUN_SPOOL_DIR": directory,
@@ -264,14 +269,14 @@ def _lasting_variables(
         "SCRUN_USER_ID": str(user.uid),
         "SCRUN_GROUP": user.group,
         "SCRUN_GROUP_ID": str(user.gid),
-        "SCRUN_ROOT": os.path.dirname(directory),
+        "SCRUN_ROOT": parent(directory),
         "SCRUN_SUBMISSION_ROOTFS_PATH": config.root_path,
     }
     pid_file, log_file = command.options.get("pid_file"), command.globals.get("log")
     if pid_file:
-        variables["SCRUN_PID_FILE"] = join_path(os.getcwd(), str(pid_file))
+        variables["SCRUN_PID_FILE"] = join_path(posix.getcwd(), str(pid_file))
     if log_file:
-        variables["SCRUN_LOG_FILE"] = join_path(os.getcwd(), str(log_file))
+        variables["SCRUN_LOG_FILE"] = join_path(posix.getcwd(), str(log_file))
         variables["SCRUN_LOG_FORMAT"] = str(command.globals.get("log_format") or "text")
     for name, value in config.annotations.items():
         if _fits_environment(name, value):
@@ -282,7 +287,7 @@ def _lasting_variables(
 def _fits_environment(name: str, value: str) -> bool:
     """Tell whether an annotation can be a variable: execve(2) takes 128 KiB a piece, and no NUL."""
     try:
-        size = len(os.fsencode(name)) + len(os.fsencode(value))
+        size = len(encode(name)) + len(encode(value))
     except UnicodeEncodeError:  # a lone surrogate
         return False
     return size < MOST_BYTES and "=" not in name and "\0" not in name + value

@@ -231,12 +231,13 @@ def _wait(channel: "socket", container_id: str, bundle: str) -> None:
     import select
 
     from scrun.errors import StateError
+    from scrun.host.paths import is_directory
     from scrun.hot.wire import loads
 
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while not poll.poll(BUNDLE_POLL_MS):
-        if not _is_directory(bundle):
+        if not is_directory(bundle):
             raise StateError(f"create {container_id}: its bundle {bundle} was removed")
     try:
         answer = channel.recv(REPLY_BYTES)
@@ -249,18 +250,11 @@ def _wait(channel: "socket", container_id: str, bundle: str) -> None:
         raise StateError(f"create {container_id}: {reply['message']}", code=reply["code"])
 
 
-def _is_directory(path: str) -> bool:
-    from _stat import S_ISDIR
-
-    try:
-        return S_ISDIR(posix.stat(path).st_mode)
-    except OSError:
-        return False
-
-
 def _remove_remains(directory: str) -> None:
     """Remove what an anchor has left that could not begin, or died."""
-    if _is_directory(directory):
+    from scrun.host.paths import is_directory
+
+    if is_directory(directory):
         from scrun.anchor.recover import recover  # rare
 
         recover(directory, remove=True)

@@ -6,11 +6,10 @@ it exactly once, at once or from the loop: ``resume(True)``, or ``resume(None, m
 
 from __future__ import annotations
 
-import os
-
 from scrun import log
 from scrun.anchor.container import remove_directory
 from scrun.errors import ScrunError, StateError
+from scrun.host.paths import is_directory, parent
 from scrun.oci.state import CREATED, CREATING
 
 TYPE_CHECKING = False
@@ -137,7 +136,7 @@ class Lifecycle:
         """
         if self.container.status != CREATED or self.is_ending:
             return
-        if os.path.isdir(self.container.submission_bundle):
+        if is_directory(self.container.submission_bundle):
             self.loop.call_later(BUNDLE_POLL_S, self._watch_bundle)
         else:
             log.error(f"{self.container.id}: its bundle was removed: it ends")
@@ -210,7 +209,7 @@ class Lifecycle:
     def _job_of(self, resume: Resume, container_id: str) -> None:
         from scrun.anchor.neighbours import job_of, join  # for members of a pod
 
-        root = os.path.dirname(self.container.directory)
+        root = parent(self.container.directory)
         job = job_of(root, container_id)
         if job is not None:
             join(root, container_id)
@@ -221,7 +220,7 @@ class Lifecycle:
         from scrun.host.view import show_root
 
         staged = self.container.root_path or ""
-        root = staged if os.path.isdir(staged) else self.container.submission_root_path
+        root = staged if is_directory(staged) else self.container.submission_root_path
         volumes = find_volumes(self.container, self.config, root)
         self._view = show_root(self.loop, root, self.container.environment, volumes)
         resume(self._view is not None)

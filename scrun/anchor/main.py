@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import posix
 
 from scrun import log
@@ -16,6 +15,7 @@ from scrun.cluster.backend import choose_backend, cluster_name, locate_slurm_con
 from scrun.errors import ScrunError
 from scrun.host.directory import lock_file, take_lock
 from scrun.host.loop import Loop
+from scrun.host.paths import environment, parent
 from scrun.host.user import Caller
 from scrun.hot.wire import dumps
 from scrun.lua import engines
@@ -69,11 +69,11 @@ def serve(
     status = 1
     ours = [each.fileno() for each in (channel, console) if each is not None]
     try:
-        os.setsid()
+        posix.setsid()
         log.configure_globals(command.globals)  # a verb does so only when it has to log
         _close_inherited(ours, int(str(command.options.get("preserve_fds") or 0)))
         status = (kind or Anchor)(command, config, directory, channel, console).run()
-        _sweep(os.path.dirname(directory))
+        _sweep(parent(directory))
     except ScrunError as err:
         _tell(channel, False, str(err), err.code)
     except BaseException as err:  # the border of a process: nobody above would see it
@@ -86,7 +86,7 @@ def serve(
 def _sweep(root: str) -> None:
     """Remove what a delete that was killed has left: at our end nobody waits for us."""
     try:
-        found = any(name.startswith(("~", ".pod-")) for name in os.listdir(root))
+        found = any(name.startswith(("~", ".pod-")) for name in posix.listdir(root))
     except OSError:  # the root may be gone by now
         return
     if found:
@@ -109,11 +109,11 @@ class Anchor:
         self.channel = channel
         self.console = console
         path = command.options.get("console_socket")
-        self.console_socket = path and join_path(os.getcwd(), str(path))
+        self.console_socket = path and join_path(posix.getcwd(), str(path))
         self.pid_file = command.options.get("pid_file") and str(command.options["pid_file"])
         self.lock = take_lock(directory)
         self.loop = self.make_loop()
-        self.container = container = submitted(command, directory, config, Caller())
+        self.container = container = submitted(command, directory, config, Caller(), environment())
         given = command.globals.get("slurm_conf")
         slurm_conf = locate_slurm_conf(str(given) if given else None, container.environment)
         search = self.find_site(slurm_conf)
@@ -279,12 +279,12 @@ def _tell(channel: socket, ok: bool, message: str, code: str) -> None:
 
 def _close_inherited(ours: Sequence[int], preserved: int) -> None:
     """Close what engines leave open in us, and keep the preserved ones from our own commands."""
-    for name in os.listdir("/proc/self/fd"):
+    for name in posix.listdir("/proc/self/fd"):
         fd = int(name)
         if 3 <= fd < 3 + preserved:
-            os.set_inheritable(fd, False)
+            posix.set_inheritable(fd, False)
         elif fd > 2 and fd not in ours:
             try:
-                os.close(fd)
+                posix.close(fd)
             except OSError:
                 continue  # the listing's own

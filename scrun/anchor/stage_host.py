@@ -6,9 +6,10 @@ Called on the thread that stages; `StageHost.stop` alone comes from the loop. Th
 
 from __future__ import annotations
 
-import os
+import posix
 
 from scrun import log
+from scrun.host.paths import decode, encode, tidy
 from scrun.host.process import DEFAULT_PATH, GROUP, kill_group, kill_relatives
 
 TYPE_CHECKING = False
@@ -42,34 +43,34 @@ class StageHost:
         """Return ``job_env``: the job's variables and ours, ``NAME=value`` each."""
         merged = self.container.output_variables() | self.backend.job_variables
         entries = self.backend.allowed([f"{name}={value}" for name, value in merged.items()])
-        return [os.fsencode(entry) for entry in entries]
+        return [encode(entry) for entry in entries]
 
     def allocator_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
         """Run ``/bin/sh -c script`` here."""
-        return self._run(["/bin/sh", "-c", os.fsdecode(script)], options)
+        return self._run(["/bin/sh", "-c", decode(script)], options)
 
     def remote_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
         """Run ``/bin/sh -c script`` on the job's nodes, as a step."""
-        return self._run_remote(["/bin/sh", "-c", os.fsdecode(script)], options)
+        return self._run_remote(["/bin/sh", "-c", decode(script)], options)
 
     def run(self, argv: list[bytes], options: Mapping[str, object]) -> Answer:
         """Run a program here."""
-        return self._run([os.fsdecode(word) for word in argv], options)
+        return self._run([decode(word) for word in argv], options)
 
     def run_remote(self, argv: list[bytes], options: Mapping[str, object]) -> Answer:
         """Run a program on the job's nodes, as a step."""
-        return self._run_remote([os.fsdecode(word) for word in argv], options)
+        return self._run_remote([decode(word) for word in argv], options)
 
     def set_bundle_path(self, path: bytes | None) -> bytes | None:
         """Let the step use another bundle; return the submitted one."""
         original = self.container.submission_bundle
         self.container.bundle = _tidy(path) or original
-        return os.fsencode(original)
+        return encode(original)
 
     def set_root_path(self, path: bytes | None) -> bytes | None:
         """Name another root file system; return the submitted one."""
         self.container.root_path = _tidy(path)
-        return os.fsencode(self.container.submission_root_path)
+        return encode(self.container.submission_root_path)
 
     def log(self, level: int, message: bytes) -> None:
         """Write to our log."""
@@ -95,7 +96,7 @@ class StageHost:
         process = self._process
         if process is not None:
             kill_group(process.pid)
-        kill_relatives(os.getpid(), GROUP)
+        kill_relatives(posix.getpid(), GROUP)
 
     def environment(self) -> dict[str, str]:
         """Return what the script's commands get: the job's variables over a sane base."""
@@ -106,7 +107,7 @@ class StageHost:
 
     def _run_remote(self, argv: list[str], options: Mapping[str, object]) -> Answer:
         chosen = options.get("nodes")
-        nodes = [os.fsdecode(node) for node in chosen] if isinstance(chosen, list) else []
+        nodes = [decode(node) for node in chosen] if isinstance(chosen, list) else []
         return self._run(self.backend.remote_argv(argv, nodes), options)
 
     def _run(self, argv: list[str], options: Mapping[str, object]) -> Answer:
@@ -137,4 +138,4 @@ def _tidy(path: bytes | None) -> str | None:
     """Return a path without doubled or closing slashes, which slurmstepd's patterns would keep."""
     if not path:
         return None
-    return os.path.normpath(os.fsdecode(path))
+    return tidy(decode(path))

@@ -6,7 +6,7 @@ told to the loop by a pipe.
 
 from __future__ import annotations
 
-import os
+import posix
 from _thread import start_new_thread
 
 from scrun import log
@@ -160,7 +160,7 @@ class Staging:
         return output.decode().split()
 
     def _on_thread(self, work: Callable[[], None], done: Done, timeout_s: float = 0) -> None:
-        reader, writer = os.pipe2(os.O_CLOEXEC)
+        reader, writer = posix.pipe2(posix.O_CLOEXEC)
         failure: list[ScrunError] = []
 
         def body() -> None:
@@ -170,11 +170,11 @@ class Staging:
                 failure.append(err)
             except Exception as err:  # the border of a thread: nobody above would see it
                 failure.append(ScriptError(f"internal error: {type(err).__name__}: {err}"))
-            os.close(writer)
+            posix.close(writer)
 
         def over() -> None:
             self._loop.forget(reader)
-            os.close(reader)
+            posix.close(reader)
             self._busy = False
             if timer is not None:
                 timer.cancel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posix
 
 from scrun.errors import ConfigError, UsageError
 from scrun.hot.root import choose_root
@@ -30,7 +30,7 @@ def submit(command: Command, *, has_console: bool) -> tuple[Config, str]:
 
 
 def _find_bundle(command: Command) -> str:
-    bundle = join_path(os.getcwd(), str(command.options.get("bundle") or "."))
+    bundle = join_path(posix.getcwd(), str(command.options.get("bundle") or "."))
     if "/.ro" in bundle:
         from scrun.host.copied_up import find_original  # of rootless docker
 

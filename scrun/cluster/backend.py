@@ -6,9 +6,10 @@ once: ``done(None)``, or ``done(error)``.
 
 from __future__ import annotations
 
-import os
+import posix
 
 from scrun.errors import ConfigError
+from scrun.host.paths import exists
 from scrun.oci.slurm_conf import find_cluster_name
 
 DEFAULT_SLURM_CONF = "/etc/slurm/slurm.conf"
@@ -164,8 +165,8 @@ def locate_slurm_conf(given: str | None, environment: Mapping[str, str]) -> str:
     """
     if not given:
         return environment.get("SLURM_CONF") or DEFAULT_SLURM_CONF
-    path = given if given.startswith("/") else f"{os.getcwd()}/{given}"
-    if not os.path.exists(path):
+    path = given if given.startswith("/") else f"{posix.getcwd()}/{given}"
+    if not exists(path):
         raise ConfigError(f"-f {given}: no such file")
     return path
 
@@ -173,7 +174,7 @@ def locate_slurm_conf(given: str | None, environment: Mapping[str, str]) -> str:
 def choose_backend(settings: Settings, slurm_conf: str) -> str:
     """Return the name of the backend: as the setting says, ``auto`` by whether Slurm is here."""
     if settings.backend == "auto":
-        return "slurm" if os.path.exists(slurm_conf) else "local"
+        return "slurm" if exists(slurm_conf) else "local"
     return settings.backend
 
 

@@ -5,12 +5,13 @@ Sources: salloc(1), srun(1), scancel(1), squeue(1), oci.conf(5).
 
 from __future__ import annotations
 
-import os
+import posix
 
 from scrun import log
 from scrun.cluster.environment import of_job, without_defaults
 from scrun.cluster.holder import Holder, read_messages
 from scrun.errors import ClusterError, ScrunError
+from scrun.host.paths import parent
 from scrun.host.process import SIGKILL, Process, kill_group
 
 TYPE_CHECKING = False
@@ -104,7 +105,7 @@ class CommandsBackend:
     def _join_pod(self, request: Mapping[str, Any], done: Done) -> None:
         from scrun.cluster.pod import PodJob  # few containers are in one
 
-        root = os.path.dirname(os.path.dirname(self._step_log))
+        root = parent(parent(self._step_log))
         self._pod = pod = PodJob(self._loop, root, request["pod"], self._holder, self._environment)
 
         def joined(error: ScrunError | None) -> None:
@@ -237,8 +238,8 @@ class CommandsBackend:
             from scrun.cluster.resizing import Resizing, told_size  # most containers have none
 
             self._resizing = resizing = Resizing(self._loop, terminal, self._signals.fit_terminal)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        messages = os.open(self._step_log, flags, 0o600)
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
+        messages = posix.open(self._step_log, flags, 0o600)
         try:
             step = spawn_step(
                 self._srun(),
@@ -253,7 +254,7 @@ class CommandsBackend:
                 resizing.close()
             raise
         finally:
-            os.close(messages)
+            posix.close(messages)
         if resizing is not None:
             resizing.begin(step, told_size(bundle))
         return step

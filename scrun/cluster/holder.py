@@ -7,10 +7,11 @@ status; so accounting has the container's own, and the job ends when the anchor 
 
 from __future__ import annotations
 
-import os
+import posix
 
 from scrun import log
 from scrun.errors import ClusterError
+from scrun.host.paths import parent
 from scrun.host.process import kill_group, spawn
 
 TYPE_CHECKING = False
@@ -72,22 +73,23 @@ class Holder:
         argv = ["salloc", "--no-bell", "--kill-command=TERM", *options]
         argv += ["--", "/bin/sh", "-c", SCRIPT]
         log.debug(f"{self._name}: run {' '.join(argv)}")
-        reader, writer = os.pipe2(os.O_CLOEXEC)
+        reader, writer = posix.pipe2(posix.O_CLOEXEC)
         if stdin is None:
-            status_reader, self._status_fd = os.pipe2(os.O_CLOEXEC)
+            status_reader, self._status_fd = posix.pipe2(posix.O_CLOEXEC)
         else:
-            status_reader = os.dup(stdin)
+            status_reader = posix.dup(stdin)
         # A file, not a pipe: salloc must not die of a broken one when we are gone.
-        messages = os.open(self._messages_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC
+        messages = posix.open(self._messages_path, flags, 0o600)
         try:
             stdio = (status_reader, writer, messages)
             self.process = spawn(argv, self._environment, stdio=stdio, session=stdin is not None)
         except BaseException:
-            os.close(reader)
+            posix.close(reader)
             raise
         finally:
             for fd in (messages, writer, status_reader):
-                os.close(fd)
+                posix.close(fd)
         self._lost = lost
         self._await_environment(reader, granted)
         self._loop.when_ended(self.process, lambda _: self._process_ended(granted))
@@ -98,7 +100,7 @@ class Holder:
 
         def readable() -> None:
             nonlocal collected
-            part = os.read(reader, 64)
+            part = posix.read(reader, 64)
             collected += part
             if part and not collected.endswith(b"\n"):
                 return
@@ -123,7 +125,7 @@ class Holder:
     def _close_reader(self) -> None:
         if self._reader >= 0:
             self._loop.forget(self._reader)
-            os.close(self._reader)
+            posix.close(self._reader)
             self._reader = -1
 
     def finish(self, status: int, done: Callable[[], None]) -> None:
@@ -147,7 +149,7 @@ class Holder:
     def withdraw(self) -> None:
         """End the wait for a job: salloc takes its request back. Source: salloc(1), SIGNALS."""
         if self.process is not None and not self._granted:
-            os.kill(self.process.pid, SIGTERM)
+            posix.kill(self.process.pid, SIGTERM)
             self._loop.call_later(STUCK_S, self.end_stuck)
 
     def end_stuck(self) -> None:
@@ -164,7 +166,7 @@ class Holder:
                 log.info(f"{self._name}: salloc does not end: it is killed")
                 kill_group(process.pid)
 
-        job_id = pending_job_id(os.path.dirname(self._messages_path))
+        job_id = pending_job_id(parent(self._messages_path))
         if not job_id:
             kill()
             return
@@ -194,10 +196,10 @@ class Holder:
     def _tell(self, text: bytes) -> None:
         if self._status_fd >= 0:
             try:
-                os.write(self._status_fd, text)
+                posix.write(self._status_fd, text)
             except BrokenPipeError:
                 log.debug(f"{self._name}: the job's shell is gone already")
-            os.close(self._status_fd)
+            posix.close(self._status_fd)
             self._status_fd = -1
 
 

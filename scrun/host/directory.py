@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import posix
 
 from scrun.errors import HostError, StateError
+from scrun.host.paths import exists, make_directories
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ def make_directory(root: str, container_id: str) -> str:
     """
     path = f"{root}/{container_id}"
     try:
-        os.makedirs(root, mode=0o700, exist_ok=True)
+        make_directories(root, 0o700)
         _check_root(root)
-        os.mkdir(path, 0o700)
+        posix.mkdir(path, 0o700)
     except FileExistsError:
         # `create` itself has the lock "recovery" while its anchor comes up.
         is_alive = is_locked(path) or is_locked(path, "recovery")
-        has_died = not is_alive and not os.path.exists(f"{path}/released")
+        has_died = not is_alive and not exists(f"{path}/released")
         raise StateError(
             f'create {container_id}: container with id "{container_id}" already exists in {root}',
             code="EXISTS",
@@ -44,9 +44,9 @@ def _check_root(root: str) -> None:
     Raises:
         StateError: it belongs to somebody else, or everybody may change it.
     """
-    status = os.stat(root)
+    status = posix.stat(root)
     everybody = status.st_mode & 0o002 and not status.st_mode & 0o1000  # the sticky bit
-    if status.st_uid not in (0, os.getuid()) or everybody:
+    if status.st_uid not in (0, posix.getuid()) or everybody:
         raise StateError(
             f"root directory {root} is in the hands of others",
             code="EACCES",
@@ -57,10 +57,10 @@ def _check_root(root: str) -> None:
 def write_pid_file(path: str, pid: int) -> None:
     """Write a process number for an engine; HostError when it cannot be."""
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        fd = os.open(path, flags, 0o644)
-        os.write(fd, str(pid).encode())
-        os.close(fd)
+        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_CLOEXEC
+        fd = posix.open(path, flags, 0o644)
+        posix.write(fd, str(pid).encode())
+        posix.close(fd)
     except OSError as err:
         raise HostError("write pid file", err, path=path) from err
 
@@ -72,31 +72,31 @@ def write_file(path: str, data: bytes) -> None:
         HostError: it cannot be written; what was there is there still.
     """
     temporary = path + ".new"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC | posix.O_NOFOLLOW | posix.O_CLOEXEC
     try:
-        fd = os.open(temporary, flags, 0o600)
+        fd = posix.open(temporary, flags, 0o600)
         try:
             while data:
-                data = data[os.write(fd, data) :]
+                data = data[posix.write(fd, data) :]
         finally:
-            os.close(fd)
-        os.rename(temporary, path)
+            posix.close(fd)
+        posix.rename(temporary, path)
     except OSError as err:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
+        if exists(temporary, follow=False):
+            posix.unlink(temporary)
         raise HostError("write", err, path=path) from err
 
 
 def read_file(path: str) -> bytes:
     """Return the whole of a small file."""
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    fd = posix.open(path, posix.O_RDONLY | posix.O_NOFOLLOW)
     try:
         parts = []
-        while part := os.read(fd, 1 << 20):
+        while part := posix.read(fd, 1 << 20):
             parts.append(part)
         return b"".join(parts)
     finally:
-        os.close(fd)
+        posix.close(fd)
 
 
 def take_lock(path: str, name: str = "lock") -> int | None:
@@ -113,7 +113,7 @@ def take_lock(path: str, name: str = "lock") -> int | None:
         HostError: the file cannot be made.
     """
     try:
-        fd = os.open(f"{path}/{name}", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        fd = posix.open(f"{path}/{name}", posix.O_RDWR | posix.O_CREAT | posix.O_NOFOLLOW, 0o600)
     except FileNotFoundError:
         raise
     except OSError as err:
@@ -121,7 +121,7 @@ def take_lock(path: str, name: str = "lock") -> int | None:
     try:
         posix.lockf(fd, posix.F_TLOCK, 0)
     except OSError:
-        os.close(fd)
+        posix.close(fd)
         return None
     return fd
 
@@ -129,7 +129,8 @@ def take_lock(path: str, name: str = "lock") -> int | None:
 def lock_file(path: str) -> None:
     """Keep a lock on a file until this process ends, if it is there and nobody else has one."""
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # not closed: that would let the lock go
+        # Not closed: that would let the lock go.
+        fd = posix.open(path, posix.O_RDWR | posix.O_CLOEXEC)
         posix.lockf(fd, posix.F_TLOCK, 0)
     except OSError:
         return
@@ -152,7 +153,7 @@ def is_locked(path: str, name: str = "lock") -> bool:
     To be asked by who holds no lock of that file: closing it here would let that go.
     """
     try:
-        fd = os.open(f"{path}/{name}", os.O_RDWR | os.O_CLOEXEC)
+        fd = posix.open(f"{path}/{name}", posix.O_RDWR | posix.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -160,5 +161,5 @@ def is_locked(path: str, name: str = "lock") -> bool:
     except OSError:
         return True
     finally:
-        os.close(fd)
+        posix.close(fd)
     return False

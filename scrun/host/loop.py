@@ -6,11 +6,12 @@ and pidfds is all that is needed.
 
 from __future__ import annotations
 
-import os
+import posix
 import select
 from time import monotonic
 
 from scrun import log
+from scrun.host.paths import DEV_NULL
 from scrun.host.process import spawn
 
 TYPE_CHECKING = False
@@ -68,18 +69,18 @@ class Loop:
     def read_all(self, fd: int, callback: Callable[[bytes], None]) -> None:
         """Read the pipe ``fd`` to its end, close it, and call ``callback`` with what it brought."""
         parts: list[bytes] = []
-        os.set_blocking(fd, False)
+        posix.set_blocking(fd, False)
 
         def readable() -> None:
             try:
-                part = os.read(fd, 65536)
+                part = posix.read(fd, 65536)
             except BlockingIOError:
                 return
             if part:
                 parts.append(part)
                 return
             self.forget(fd)
-            os.close(fd)
+            posix.close(fd)
             callback(b"".join(parts))
 
         self.watch(fd, readable)
@@ -100,17 +101,17 @@ class Loop:
         Raises:
             HostError: it cannot be run.
         """
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        reader, writer = posix.pipe2(posix.O_CLOEXEC)
+        null = posix.open(DEV_NULL, posix.O_RDWR | posix.O_CLOEXEC)
         out, err = (writer if number in streams else null for number in (1, 2))
         try:
             process = spawn(argv, environment, stdio=(null, out, err))
         except BaseException:
-            os.close(reader)
+            posix.close(reader)
             raise
         finally:
-            os.close(null)
-            os.close(writer)
+            posix.close(null)
+            posix.close(writer)
 
         def read(data: bytes) -> None:
             self.when_ended(process, lambda status: callback(status, data))
@@ -130,11 +131,11 @@ class Loop:
         No other loop of this process hears of any from then on.
         """
         if not self._signals:
-            reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            reader, writer = posix.pipe2(posix.O_NONBLOCK | posix.O_CLOEXEC)
             _signal.set_wakeup_fd(writer)
 
             def readable() -> None:
-                for number in os.read(reader, 64):
+                for number in posix.read(reader, 64):
                     self._signals[number](number)
 
             self.watch(reader, readable)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import posix
 from errno import EINVAL
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 
 from scrun.errors import HostError, ScrunError
+from scrun.host.paths import DEV_NULL, is_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ class Process:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.pidfd = os.pidfd_open(pid)
+        self.pidfd = posix.pidfd_open(pid)
         self.was_killed = False
 
     def reap(self) -> int:
         """Wait for the end and return the exit status; death by signal n is 128+n."""
-        status = os.waitpid(self.pid, 0)[1]
-        os.close(self.pidfd)
-        code = os.waitstatus_to_exitcode(status)
+        status = posix.waitpid(self.pid, 0)[1]
+        posix.close(self.pidfd)
+        code = posix.waitstatus_to_exitcode(status)
         self.was_killed = code < 0
         if observer is not None:
             observer(self.pid, None, code if code >= 0 else 128 - code)
@@ -90,13 +91,13 @@ def spawn(
     if session:
         place = {"setsid": True}
     if terminal is not None:  # opened by the leader of a session, it becomes that session's
-        flags = os.O_RDWR if controlling else os.O_RDWR | os.O_NOCTTY
-        actions.append((os.POSIX_SPAWN_OPEN, 0, terminal, flags, 0))
+        flags = posix.O_RDWR if controlling else posix.O_RDWR | posix.O_NOCTTY
+        actions.append((posix.POSIX_SPAWN_OPEN, 0, terminal, flags, 0))
         stdio = (0, 0, stdio[2] if stdio[2] > 2 else 0)
         place = {"setsid": True}
-    actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((*stdio, *moved))]
+    actions += [(posix.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((*stdio, *moved))]
     try:
-        pid = os.posix_spawn(
+        pid = posix.posix_spawn(
             program,
             list(argv),
             dict(environment),
@@ -111,7 +112,7 @@ def spawn(
         raise HostError("run", OSError(EINVAL, str(err)), path=argv[0]) from err
     finally:
         for fd in moved:
-            os.close(fd)
+            posix.close(fd)
     if observer is not None:
         observer(pid, argv, 0)
     return Process(pid)
@@ -119,17 +120,17 @@ def spawn(
 
 def spawn_quietly(argv: Sequence[str], environment: Mapping[str, str]) -> Process:
     """Start ``argv`` with all of its stdio on /dev/null; HostError as `spawn`."""
-    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    null = posix.open(DEV_NULL, posix.O_RDWR | posix.O_CLOEXEC)
     try:
         return spawn(argv, environment, stdio=(null, null, null))
     finally:
-        os.close(null)
+        posix.close(null)
 
 
 def kill_group(pid: int) -> None:
     """SIGKILL a process group, if it is there."""
     try:
-        os.killpg(pid, SIGKILL)
+        posix.killpg(pid, SIGKILL)
     except ProcessLookupError:
         return
 
@@ -140,12 +141,12 @@ def kill_relatives(pid: int, field: int) -> None:
     Args:
         field: of proc_pid_stat(5): `GROUP` or `SESSION`.
     """
-    for name in os.listdir("/proc"):
-        if not name.isdecimal() or int(name) == os.getpid():
+    for name in posix.listdir("/proc"):
+        if not name.isdecimal() or int(name) == posix.getpid():
             continue
         try:
             if int(_stat(int(name))[field - STATE]) == pid:
-                os.kill(int(name), SIGKILL)
+                posix.kill(int(name), SIGKILL)
         except OSError:
             continue  # it ended meanwhile
 
@@ -205,6 +206,6 @@ def find_program(name: str, path: str | None) -> str | None:
     """Return the first executable file called ``name`` in ``path`` (colon separated)."""
     for directory in (path or DEFAULT_PATH).split(":"):
         candidate = f"{directory or '.'}/{name}"
-        if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+        if is_file(candidate) and posix.access(candidate, posix.X_OK):
             return candidate
     return None

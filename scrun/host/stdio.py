@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from stat import S_ISCHR, S_ISFIFO
+import posix
+from _stat import S_ISCHR, S_ISFIFO
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 def has_input() -> bool:
     """Tell whether stdin is something else than /dev/null, which engines give without -i."""
     try:
-        status = os.fstat(0)
+        status = posix.fstat(0)
     except OSError:
         return False
-    return status.st_rdev != os.makedev(1, 3) or not S_ISCHR(status.st_mode)
+    return status.st_rdev != posix.makedev(1, 3) or not S_ISCHR(status.st_mode)
 
 
 class Reader:
@@ -28,9 +28,9 @@ class Reader:
         """Watch a pipe that is our ``fd``; ``gone`` is called when nobody reads it any more."""
         self._loop = loop
         self._fd = -1
-        if not S_ISFIFO(os.fstat(fd).st_mode):
+        if not S_ISFIFO(posix.fstat(fd).st_mode):
             return
-        self._fd = os.dup(fd)
+        self._fd = posix.dup(fd)
 
         def broken() -> None:  # poll(2): of the writing end POLLERR is all that can come
             self.forget()
@@ -42,5 +42,5 @@ class Reader:
         """End the watch: else the pipe has no end for its reader."""
         if self._fd >= 0:
             self._loop.forget(self._fd)
-            os.close(self._fd)
+            posix.close(self._fd)
             self._fd = -1

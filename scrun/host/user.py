@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import grp
-import os
+import posix
 import pwd
 
 
@@ -18,9 +18,9 @@ class Caller:
     __slots__ = ("gid", "group", "home", "name", "privileged", "uid")
 
     def __init__(self) -> None:
-        self.uid = real_id(os.getuid(), "/proc/self/uid_map")
-        self.gid = real_id(os.getgid(), "/proc/self/gid_map")
-        self.privileged = os.geteuid() == 0
+        self.uid = real_id(posix.getuid(), "/proc/self/uid_map")
+        self.gid = real_id(posix.getgid(), "/proc/self/gid_map")
+        self.privileged = posix.geteuid() == 0
         try:
             entry = pwd.getpwuid(self.uid)
             self.name, self.home = entry.pw_name, entry.pw_dir

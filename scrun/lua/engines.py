@@ -2,7 +2,8 @@
 
 ``import lupa.lua54`` also runs ``lupa/__init__`` (contextlib) and functools (collections,
 operator, reprlib): 1.8 ms and 0.5 MB of every anchor. The extension itself needs neither, so it
-is loaded by its file, and ``functools.wraps``, which only its decorators use, is looked up late.
+is loaded by its file; ``functools.wraps``, which only its decorators use, and two classes
+of collections.abc (1 ms) are looked up late.
 """
 
 from __future__ import annotations
@@ -98,12 +99,9 @@ def _load_extension(name: str) -> Any:
     spec = _find_extension(full_name)
     if spec is None or "lupa" in sys.modules:
         return __import__(full_name, fromlist=[name])
-    late = _late_functools() if "functools" not in sys.modules else None
-    if late is not None:
-        sys.modules["functools"] = late
-    # Of `collections` it wants this alone, which os has loaded: 1.5 ms.
-    if "_collections_abc" in sys.modules:
-        sys.modules.setdefault("collections.abc", sys.modules["_collections_abc"])
+    makers = {"functools": _late_functools, "collections.abc": _late_collections_abc}
+    late = {name: make() for name, make in makers.items() if name not in sys.modules}
+    sys.modules.update(late)
     flags = sys.getdlopenflags()
     try:
         import _frozen_importlib
@@ -114,8 +112,9 @@ def _load_extension(name: str) -> Any:
         module: Any = getattr(_frozen_importlib, "_load")(spec)  # noqa: B009
     finally:
         sys.setdlopenflags(flags)
-        if late is not None and sys.modules.get("functools") is late:
-            del sys.modules["functools"]
+        for name, stand_in in late.items():
+            if sys.modules.get(name) is stand_in:
+                del sys.modules[name]
     # An embedding program that imports lupa itself gets this very module, by the usual way.
     sys.modules.pop(full_name, None)
     return module
@@ -138,6 +137,30 @@ def _late_functools() -> Any:
 
     module: Any = type(sys)("functools")
     module.wraps = wraps
+    return module
+
+
+def _late_collections_abc() -> Any:
+    plain = {"Mapping": (dict,), "Sequence": (list, tuple)}  # all that the anchor hands over
+
+    class Late(type):
+        def __instancecheck__(cls, value: object) -> bool:
+            if type(value) in (dict, list, tuple):
+                return type(value) in plain[cls.__name__]
+            import collections.abc
+
+            return isinstance(value, getattr(collections.abc, cls.__name__))
+
+    class StandIn(type(sys)):  # type: ignore[misc]
+        def __getattr__(self, name: str) -> Any:  # a newer lupa may ask for more
+            sys.modules.pop("collections.abc", None)
+            import collections.abc
+
+            return getattr(collections.abc, name)
+
+    module: Any = StandIn("collections.abc")
+    for name in plain:
+        setattr(module, name, Late(name, (), {}))
     return module
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posix
 
 from scrun.errors import HostError, UsageError
+from scrun.host.paths import is_directory
 from scrun.lua.slurm_api import read_options, results_of
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _TYPES = {0o100000: "file", 0o040000: "directory", 0o120000: "link", 0o140000: "socket"}
 _TYPES |= {0o010000: "fifo", 0o020000: "char", 0o060000: "block"}
-_S_IFMT, _S_IFDIR = 0o170000, 0o040000
+_S_IFMT = 0o170000
 
 
 def install(
@@ -110,17 +111,10 @@ def make_dirs(path: bytes, mode: int = 0o700) -> bool:
         try:
             posix.mkdir(present, int(mode or 0o700))
         except OSError:
-            if not _is_directory(present):
+            if not is_directory(present):
                 raise
         present += b"/"
     return True
-
-
-def _is_directory(path: bytes) -> bool:
-    try:
-        return posix.stat(path).st_mode & _S_IFMT == _S_IFDIR
-    except OSError:
-        return False
 
 
 def remove_tree(path: bytes) -> bool:

@@ -11,6 +11,7 @@ import posix
 import sys
 
 from scrun.errors import ConfigError
+from scrun.host.paths import is_directory, is_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class SearchPath:
         if relative is None:
             return None
         shipped = f"{self.shipped}/{relative}"
-        has_shipped = _is_file(shipped)
+        has_shipped = is_file(shipped)
         if not name.startswith("luastd."):
             site = self._site_file(f"scrun.d/{relative}")
             if site is not None:
@@ -203,7 +204,7 @@ def shipped_dir() -> str:
     """The directory of luastd: in the package when installed, beside it in a checkout."""
     package = __file__.rpartition("/")[0].rpartition("/")[0]
     installed = f"{package}/luastd"
-    if _is_dir(installed):
+    if is_directory(installed):
         return installed
     return f"{package.rpartition('/')[0]}/luastd"
 
@@ -258,20 +259,6 @@ def _relative(name: str) -> str | None:
     if not all(parts) or "/" in name or "\0" in name:
         return None
     return "/".join(parts) + ".lua"
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return posix.stat(path).st_mode & _S_IFMT == _S_IFREG
-    except OSError:
-        return False
-
-
-def _is_dir(path: str) -> bool:
-    try:
-        return posix.stat(path).st_mode & _S_IFMT == _S_IFDIR
-    except OSError:
-        return False
 
 
 def _overflow_uid() -> int:

@@ -128,6 +128,7 @@ def make_container(
     Args:
         environment: of the caller; SLURM_CONF in it is the one in use.
     """
-    container = submitted(Command("create", {}, {}, [job.container_id]), directory, config, user)
+    command = Command("create", {}, {}, [job.container_id])
+    container = submitted(command, directory, config, user, os.environ)
     container.environment |= environment
     return container

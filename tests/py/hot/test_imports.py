@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lupa
+
 ROOT = Path(__file__).parents[3]
 ALLOWED = {"scrun", "scrun.entry", "scrun.hot", "select", "_socket"}
 LIST = """
@@ -34,6 +36,16 @@ def test_a_hot_verb_imports_nothing_but_itself() -> None:
     names = imported("scrun.entry, scrun.hot.client, scrun.hot.wire, scrun.hot.remove")
     strangers = {name for name in names if not name.startswith("scrun.hot.")} - ALLOWED
     assert not strangers
+
+
+def test_what_create_loads_until_a_job_is_asked_for_is_light() -> None:
+    """Lua too: lupa's own wishes are half of it (`scrun.lua.engines`)."""
+    modules = "scrun.anchor.create, scrun.anchor.submission, scrun.anchor.main"
+    late = "scrun.cluster.commands, scrun.oci.commands"
+    beside = str(Path(lupa.__file__).parents[1])
+    names = imported(f"{modules}, {late}; sys.path.append({beside!r}); scrun.anchor.main.prepare()")
+    assert "_cython" in " ".join(names), "Lua was loaded"
+    assert not names & (HEAVY | {"_collections_abc", "collections", "stat", "posixpath"})
 
 
 def test_what_create_shares_with_it_is_light() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lupa
 import pytest
 
 from scrun.lua import DIALECTS, Runtime
@@ -200,3 +201,25 @@ def test_lupa_imported_by_the_program_itself(dialect: str) -> None:
             [sys.executable, "-c", code, order], cwd=CHECKOUT, capture_output=True, check=False
         )
         assert done.returncode == 0, done.stderr.decode()
+
+
+LATE = """
+import sys
+sys.path[:0] = sys.argv[1:]
+from scrun.lua import engines
+lua = engines.load("5.4").LuaRuntime()
+assert lua.table_from({"k": 7})["k"] == 7
+assert list(lua.table_from([5, 6]).values()) == [5, 6]
+assert "collections.abc" not in sys.modules
+import os
+os.environ["K"] = "v"
+assert lua.table_from(os.environ)["K"] == "v"
+from collections.abc import Mapping
+assert isinstance(os.environ, Mapping)
+"""
+
+
+def test_what_lupa_is_not_given_at_once_is_there_when_it_asks() -> None:
+    """It takes any mapping; `scrun.lua.engines` has it do without collections.abc until then."""
+    beside = str(Path(lupa.__file__).parents[1])
+    subprocess.run([sys.executable, "-I", "-S", "-c", LATE, str(CHECKOUT), beside], check=True)
