@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import NoReturn
 
+    from scrun.anchor.submission import Submission
     from scrun.errors import StateError
     from scrun.hot.parse import Command
-    from scrun.oci.config import Config
+
+    Serve = Callable[[Command, Submission, str, socket, socket | None], NoReturn]
 else:
     import _signal  # `signal` wraps it in enums: 5 ms
 
@@ -56,7 +58,7 @@ def check_descriptors(command: "Command") -> None:
 def create(
     command: "Command",
     console: "socket | None" = None,
-    serve: "Callable[[Command, Config, str, socket, socket | None], NoReturn] | None" = None,
+    serve: "Serve | None" = None,
 ) -> int:
     """Create a container; returns the anchor's process ID, a child of ours, once it is created.
 
@@ -95,7 +97,7 @@ def die(number: int) -> "NoReturn":
 def _create(
     command: "Command",
     console: "socket | None",
-    serve: "Callable[[Command, Config, str, socket, socket | None], NoReturn] | None",
+    serve: "Serve | None",
 ) -> int:
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)
     submission = _make_submission()
@@ -115,7 +117,7 @@ def _create(
         from scrun.anchor.submission import submit  # the anchor does without
         from scrun.host.directory import make_directory
 
-        config, root = submit(command, has_console=console is not None)
+        found, root = submit(command, has_console=console is not None)
         # No signal comes between the directory and who will remove it.
         _signal.pthread_sigmask(_signal.SIG_BLOCK, ENDING)
         directory = make_directory(root, command.operands[0])
@@ -124,7 +126,7 @@ def _create(
         posix.waitpid(pid, 0)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         raise
-    _hand_over(command, config, directory, ours, submission, pid, mask)
+    _hand_over(command, found, directory, ours, submission, pid, mask)
     return pid
 
 
@@ -140,29 +142,27 @@ def _serve(
     channel: "socket",
     console: "socket | None",
     submission: int,
-    serve: "Callable[[Command, Config, str, socket, socket | None], NoReturn] | None",
+    serve: "Serve | None",
 ) -> "NoReturn":
     """Be the anchor, once there is something to serve."""
-    import marshal
-
     if serve is None:
         from scrun.anchor import main  # only the anchor needs Lua
 
         main.prepare()
         serve = main.serve
-    from scrun.oci.config import Config
+    from scrun.anchor.submission import loads
 
     size = int.from_bytes(channel.recv(8), sys.byteorder)
     if not size:
         posix._exit(1)
-    raw, bundle, path, directory = marshal.loads(posix.pread(submission, size, 0))
+    found, directory = loads(posix.pread(submission, size, 0))
     posix.close(submission)
-    serve(command, Config(raw, bundle, path), directory, channel, console)
+    serve(command, found, directory, channel, console)
 
 
 def _hand_over(
     command: "Command",
-    config: "Config",
+    found: "Submission",
     directory: str,
     channel: "socket",
     submission: int,
@@ -174,8 +174,6 @@ def _hand_over(
     Args:
         mask: the signals to be blocked again once the directory is in our care.
     """
-    import marshal
-
     from scrun.host.directory import take_lock, write_pid_file
     from scrun.oci.config import join_path
 
@@ -184,13 +182,13 @@ def _hand_over(
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         # Until the anchor has answered, verbs that find nobody alive here are to wait.
         recovery = take_lock(directory, "recovery")
-        data = marshal.dumps((config.raw, config.bundle, config.path, directory))
+        data = found.dumps(directory)
         written = 0
         while written < len(data):
             written += posix.write(submission, data[written:])
         posix.close(submission)
         _send(channel, written.to_bytes(8, sys.byteorder))
-        _wait(channel, command.operands[0], config.bundle)
+        _wait(channel, command.operands[0], found.config.bundle)
         pid_file = command.options.get("pid_file")
         if pid_file:
             write_pid_file(join_path(posix.getcwd(), str(pid_file)), pid)

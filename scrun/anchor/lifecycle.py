@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from scrun.anchor.container import Container
     from scrun.anchor.running import Running
     from scrun.anchor.staging import Staging
+    from scrun.anchor.submission import Submission
     from scrun.cluster.backend import Backend
     from scrun.host.loop import Loop
     from scrun.host.terminal import Terminal
     from scrun.host.view import View
-    from scrun.oci.config import Config
 
     Resume = Callable[..., None]
 
@@ -51,14 +51,14 @@ class Lifecycle:
         self,
         loop: Loop,
         container: Container,
-        config: Config,
+        submission: Submission,
         backend: Backend,
         staging: Staging,
         preserved: int,
     ) -> None:
         self.loop = loop
         self.container = container
-        self.config = config
+        self.submission = submission
         self.preserved = preserved
         self.backend = backend
         self.staging = staging
@@ -94,7 +94,7 @@ class Lifecycle:
             "check_step_options": self._check_step_options,
             "slurm_version": self._slurm_version,
             "stage_in": self._stage_in,
-            "config": lambda resume: resume(self.config.raw),
+            "config": lambda resume: resume(self.submission.config.raw),
             "begin_output": self._begin_output,
             "job_variables": lambda resume: self.running.job_variables(resume),
             "console_size": lambda resume: self.running.console_size(resume),
@@ -178,15 +178,12 @@ class Lifecycle:
             self.staging.clean_up(cleaned)
 
     def _resolve_command(self, resume: Resume) -> None:
-        from scrun.oci.commands import resolve_command  # create only
-
-        try:
-            command = resolve_command(self.config)
-        except ScrunError as err:
-            refuse(resume, err)
+        program = self.submission.program
+        if isinstance(program, ScrunError):
+            refuse(resume, program)
             return
-        self.container.args = [command, *self.container.args[1:]]
-        resume(command)
+        self.container.args = [program, *self.container.args[1:]]
+        resume(program)
 
     def _load_script(self, resume: Resume) -> None:
         self.staging.load(lambda error: answer(resume, error))
@@ -221,7 +218,7 @@ class Lifecycle:
 
         staged = self.container.root_path or ""
         root = staged if is_directory(staged) else self.container.submission_root_path
-        volumes = find_volumes(self.container, self.config, root)
+        volumes = find_volumes(self.container, self.submission.config, root)
         self._view = show_root(self.loop, root, self.container.environment, volumes)
         resume(self._view is not None)
 

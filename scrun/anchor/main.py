@@ -16,7 +16,6 @@ from scrun.errors import ScrunError
 from scrun.host.directory import lock_file, take_lock
 from scrun.host.loop import Loop
 from scrun.host.paths import environment, parent
-from scrun.host.user import Caller
 from scrun.hot.wire import dumps
 from scrun.lua import engines
 from scrun.lua.search import site_search
@@ -32,9 +31,9 @@ if TYPE_CHECKING:
 
     from scrun.anchor.server import Server
     from scrun.anchor.sessions import Sessions
+    from scrun.anchor.submission import Submission
     from scrun.hot.parse import Command
     from scrun.lua.search import SearchPath
-    from scrun.oci.config import Config
     from scrun.settings import Settings
 
 SIGHUP, SIGINT, SIGTERM = 1, 2, 15
@@ -53,7 +52,7 @@ def prepare() -> None:
 
 def serve(
     command: Command,
-    config: Config,
+    submission: Submission,
     directory: str,
     channel: socket,
     console: socket | None,
@@ -72,7 +71,7 @@ def serve(
         posix.setsid()
         log.configure_globals(command.globals)  # a verb does so only when it has to log
         _close_inherited(ours, int(str(command.options.get("preserve_fds") or 0)))
-        status = (kind or Anchor)(command, config, directory, channel, console).run()
+        status = (kind or Anchor)(command, submission, directory, channel, console).run()
         _sweep(parent(directory))
     except ScrunError as err:
         _tell(channel, False, str(err), err.code)
@@ -101,7 +100,7 @@ class Anchor:
     def __init__(
         self,
         command: Command,
-        config: Config,
+        submission: Submission,
         directory: str,
         channel: socket,
         console: socket | None,
@@ -111,9 +110,11 @@ class Anchor:
         path = command.options.get("console_socket")
         self.console_socket = path and join_path(posix.getcwd(), str(path))
         self.pid_file = command.options.get("pid_file") and str(command.options["pid_file"])
+        config = submission.config
         self.lock = take_lock(directory)
         self.loop = self.make_loop()
-        self.container = container = submitted(command, directory, config, Caller(), environment())
+        caller = submission.user
+        self.container = container = submitted(command, directory, config, caller, environment())
         given = command.globals.get("slurm_conf")
         slurm_conf = locate_slurm_conf(str(given) if given else None, container.environment)
         search = self.find_site(slurm_conf)
@@ -143,7 +144,7 @@ class Anchor:
         )
         preserved = int(str(command.options.get("preserve_fds") or 0))
         self.config = config
-        self.lifecycle = Lifecycle(self.loop, container, config, backend, staging, preserved)
+        self.lifecycle = Lifecycle(self.loop, container, submission, backend, staging, preserved)
         self.runtime_exec = settings.runtime_exec
         self.sessions: Sessions | None = None
         self.server: Server | None = None

@@ -1,32 +1,79 @@
-"""What ``create`` was called with, checked: ID, root, bundle and options."""
+"""What ``create`` was called with, checked: ID, root, bundle and options.
+
+It is read here while the anchor loads (`scrun.anchor.create`), which gets all that can be known
+without Lua.
+"""
 
 from __future__ import annotations
 
+import marshal
 import posix
 
-from scrun.errors import ConfigError, UsageError
-from scrun.hot.root import choose_root
-from scrun.oci.config import join_path, read_config
-from scrun.oci.ids import check_container_id
+from scrun.errors import ConfigError, ScrunError, UsageError
+from scrun.host.user import Caller
+from scrun.oci.config import Config, join_path, read_config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from scrun.hot.parse import Command
-    from scrun.oci.config import Config
 
 
-def submit(command: Command, *, has_console: bool) -> tuple[Config, str]:
-    """Return the container's config.json, and the root for its directory.
+class Submission:
+    """All that ``create`` has found out.
+
+    Attributes:
+        config: the bundle's.
+        user: who calls.
+        program: what the container is to run, in its root; or why there is no such thing.
+    """
+
+    __slots__ = ("config", "program", "user")
+
+    def __init__(self, config: Config, user: Caller, program: str | ScrunError) -> None:
+        self.config = config
+        self.user = user
+        self.program = program
+
+    def dumps(self, directory: str) -> bytes:
+        """Return it for the anchor, with the container's directory."""
+        refusal = told = None
+        if isinstance(self.program, ScrunError):
+            refusal = str(self.program), self.program.code
+        else:
+            told = self.program
+        document = self.config.raw, self.config.bundle, self.config.path
+        return marshal.dumps((document, self.user.facts(), told, refusal, directory))
+
+
+def loads(data: bytes) -> tuple[Submission, str]:
+    """Return what `Submission.dumps` made, and the directory."""
+    document, facts, program, refusal, directory = marshal.loads(data)
+    if refusal is not None:
+        program = ScrunError(refusal[0], code=refusal[1])
+    return Submission(Config(*document), Caller(facts), program), directory
+
+
+def submit(command: Command, *, has_console: bool) -> tuple[Submission, str]:
+    """Return the submission, and the root for the container's directory.
 
     Raises:
         ScrunError: bad id, bundle or config.json.
     """
+    from scrun.hot.root import choose_root  # the anchor does without these
+    from scrun.oci.commands import resolve_command
+    from scrun.oci.ids import check_container_id
+
     check_container_id(command.operands[0])
     root = choose_root(command.globals.get("root"))
     given = command.options.get("config")
     config = read_config(_find_bundle(command), str(given) if given else None)
     _check_options(command, config, has_console=has_console)
-    return config, root
+    program: str | ScrunError
+    try:
+        program = resolve_command(config)
+    except ScrunError as err:
+        program = err  # whether it matters is policy
+    return Submission(config, Caller(), program), root
 
 
 def _find_bundle(command: Command) -> str:

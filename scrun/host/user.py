@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import grp
 import posix
-import pwd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Caller:
@@ -17,7 +19,14 @@ class Caller:
 
     __slots__ = ("gid", "group", "home", "name", "privileged", "uid")
 
-    def __init__(self) -> None:
+    def __init__(self, facts: tuple[Any, ...] | None = None) -> None:
+        """Find out; ``facts`` are those of another process of the same caller."""
+        if facts is not None:
+            self.uid, self.gid, self.privileged, self.name, self.home, self.group = facts
+            return
+        import grp  # 0.3 ms with what they read: the anchor is told
+        import pwd
+
         self.uid = real_id(posix.getuid(), "/proc/self/uid_map")
         self.gid = real_id(posix.getgid(), "/proc/self/gid_map")
         self.privileged = posix.geteuid() == 0
@@ -30,6 +39,10 @@ class Caller:
             self.group = grp.getgrgid(self.gid).gr_name
         except KeyError:
             self.group = str(self.gid)
+
+    def facts(self) -> tuple[Any, ...]:
+        """Return all of it as plain values."""
+        return self.uid, self.gid, self.privileged, self.name, self.home, self.group
 
 
 def real_id(number: int, map_path: str) -> int:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.parametrize("runtime", ["local"], indirect=True)
 
 # Runs scrun, in which something happens at a moment that a test could not meet from outside.
 PREFACE = """
-import os, sys
+import os, posix, sys
 from scrun import entry
 from scrun.anchor import main
 from scrun.errors import ConfigError
@@ -114,11 +114,11 @@ def test_closed_stdio(runtime: Runtime, closed: str) -> None:
 def test_a_lock_that_cannot_be_made(runtime: Runtime, name: str) -> None:
     """A full disk is told as such."""
     what = (
-        "make_file = os.open\n"
+        "make_file = posix.open\n"
         "def refuse(path, *more, **options):\n"
         f"    if path.endswith('/{name}'): raise OSError(28, 'No space left on device')\n"
         "    return make_file(path, *more, **options)\n"
-        "os.open = refuse\n"
+        "posix.open = refuse\n"
     )
     status, err = create(runtime, what)
     assert status == 1 and "no space left on device" in err and f"/web/{name}" in err
