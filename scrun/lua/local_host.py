@@ -45,6 +45,7 @@ class LocalHost(StageHost):
         self.bundle, self.root_path = self.orig_bundle, self.orig_root_path
         self._environment = None if environment is None else _variables(environment)
         self._running: Process | None = None
+        self._starting = self._interrupted = False
 
     def allocator_command(self, script: bytes, options: Mapping[str, object]) -> Answer:
         """Run ``/bin/sh -c script``."""
@@ -67,7 +68,10 @@ class LocalHost(StageHost):
 
         def started(process: Process) -> None:
             self._running = process
+            if self._interrupted:
+                self.interrupt()
 
+        self._starting = True
         try:
             return capture(
                 [os.fsdecode(word) for word in argv],
@@ -79,9 +83,14 @@ class LocalHost(StageHost):
             )
         finally:
             self._running = None
+            self._starting = self._interrupted = False
 
     def interrupt(self) -> None:
-        """Kill the command that is running, with its process group; from any thread."""
+        """Kill the command that is running, with its process group; from any thread.
+
+        One that just begins is killed as soon as it has.
+        """
+        self._interrupted = self._starting
         running = self._running
         try:
             if running is not None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scrun.errors import ScriptError
-from scrun.lua import SiteScript
+from scrun.host.process import Process, spawn
+from scrun.lua import LocalHost, SiteScript
 from tests.py.lua.conftest import Host, Site
 
 needs_rsync = pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync is not installed")
@@ -97,6 +100,22 @@ def test_a_running_command_is_interrupted(site: Site) -> None:
     assert str(thread_error[0]) == f"{site.script}:4: cancelled"
     assert thread_error[0].code == "CANCELLED"
     assert not (site.directory / "went-on").exists()
+
+
+def test_a_command_that_just_begins_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process is there, and nobody knows of it yet; the next command is another matter."""
+    host = LocalHost()
+
+    def spawn_and_interrupt(*args: Any, **options: Any) -> Process:
+        process = spawn(*args, **options)
+        host.interrupt()
+        return process
+
+    with monkeypatch.context() as patch:
+        patch.setattr("scrun.host.capture.spawn", spawn_and_interrupt)
+        assert host.run([b"sleep", b"60"], {})[0] == 128 + signal.SIGKILL
+    host.interrupt()
+    assert host.run([b"true"], {})[0] == 0
 
 
 def test_a_second_cancel_interrupts_the_cleaning_up(site54: Site) -> None:
