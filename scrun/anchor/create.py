@@ -100,7 +100,7 @@ def _create(
     serve: "Serve | None",
 ) -> int:
     ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)
-    submission = _make_submission()
+    memory = _make_memory()
     sys.stdout.flush()
     sys.stderr.flush()
 
@@ -108,7 +108,7 @@ def _create(
         for number in ENDING:
             _signal.signal(number, _signal.SIG_DFL)
         ours.close()
-        _serve(command, theirs, console, submission, serve)
+        _serve(command, theirs, console, memory, serve)
 
     pid = fork(be_anchor)
     theirs.close()
@@ -117,7 +117,7 @@ def _create(
         from scrun.anchor.submission import submit  # the anchor does without
         from scrun.host.directory import make_directory
 
-        found, root = submit(command, has_console=console is not None)
+        submission, root = submit(command, has_console=console is not None)
         # No signal comes between the directory and who will remove it.
         _signal.pthread_sigmask(_signal.SIG_BLOCK, ENDING)
         directory = make_directory(root, command.operands[0])
@@ -126,11 +126,11 @@ def _create(
         posix.waitpid(pid, 0)
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         raise
-    _hand_over(command, found, directory, ours, submission, pid, mask)
+    _hand_over(command, submission, directory, ours, memory, pid, mask)
     return pid
 
 
-def _make_submission() -> int:
+def _make_memory() -> int:
     try:
         return posix.memfd_create("submission", MFD_CLOEXEC | MFD_NOEXEC_SEAL)
     except OSError:  # Linux before 6.3
@@ -141,7 +141,7 @@ def _serve(
     command: "Command",
     channel: "socket",
     console: "socket | None",
-    submission: int,
+    memory: int,
     serve: "Serve | None",
 ) -> "NoReturn":
     """Be the anchor, once there is something to serve."""
@@ -155,17 +155,17 @@ def _serve(
     size = int.from_bytes(channel.recv(8), sys.byteorder)
     if not size:
         posix._exit(1)
-    found, directory = loads(posix.pread(submission, size, 0))
-    posix.close(submission)
-    serve(command, found, directory, channel, console)
+    submission, directory = loads(posix.pread(memory, size, 0))
+    posix.close(memory)
+    serve(command, submission, directory, channel, console)
 
 
 def _hand_over(
     command: "Command",
-    found: "Submission",
+    submission: "Submission",
     directory: str,
     channel: "socket",
-    submission: int,
+    memory: int,
     pid: int,
     mask: "Iterable[int]",
 ) -> None:
@@ -182,13 +182,13 @@ def _hand_over(
         _signal.pthread_sigmask(_signal.SIG_SETMASK, mask)
         # Until the anchor has answered, verbs that find nobody alive here are to wait.
         recovery = take_lock(directory, "recovery")
-        data = found.dumps(directory)
+        data = submission.dumps(directory)
         written = 0
         while written < len(data):
-            written += posix.write(submission, data[written:])
-        posix.close(submission)
+            written += posix.write(memory, data[written:])
+        posix.close(memory)
         _send(channel, written.to_bytes(8, sys.byteorder))
-        _wait(channel, command.operands[0], found.config.bundle)
+        _wait(channel, command.operands[0], submission.config.bundle)
         pid_file = command.options.get("pid_file")
         if pid_file:
             write_pid_file(join_path(posix.getcwd(), str(pid_file)), pid)
