@@ -9,7 +9,7 @@ import posix
 
 from scrun import log
 from scrun.cluster.environment import of_job, without_defaults
-from scrun.cluster.holder import Holder, read_messages
+from scrun.cluster.holder import Holder, open_messages, read_messages
 from scrun.errors import ClusterError, ScrunError
 from scrun.host.paths import parent
 from scrun.host.process import SIGKILL, Process, kill_group
@@ -238,8 +238,7 @@ class CommandsBackend:
             from scrun.cluster.resizing import Resizing, told_size  # most containers have none
 
             self._resizing = resizing = Resizing(self._loop, terminal, self._signals.fit_terminal)
-        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_CLOEXEC
-        messages = posix.open(self._step_log, flags, 0o600)
+        messages = open_messages(self._step_log, posix.O_APPEND)
         try:
             step = spawn_step(
                 self._srun(),

@@ -79,8 +79,7 @@ class Holder:
         else:
             status_reader = posix.dup(stdin)
         # A file, not a pipe: salloc must not die of a broken one when we are gone.
-        flags = posix.O_WRONLY | posix.O_CREAT | posix.O_TRUNC
-        messages = posix.open(self._messages_path, flags, 0o600)
+        messages = open_messages(self._messages_path, posix.O_TRUNC)
         try:
             stdio = (status_reader, writer, messages)
             self.process = spawn(argv, self._environment, stdio=stdio, session=stdin is not None)
@@ -201,6 +200,11 @@ class Holder:
                 log.debug(f"{self._name}: the job's shell is gone already")
             posix.close(self._status_fd)
             self._status_fd = -1
+
+
+def open_messages(path: str, how: int) -> int:
+    """Open a file for what a command of Slurm's says; ``how``: O_TRUNC or O_APPEND."""
+    return posix.open(path, posix.O_WRONLY | posix.O_CREAT | how, 0o600)
 
 
 def read_messages(path: str) -> str:

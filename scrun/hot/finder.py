@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
-PACKAGE = "scrun"
+PREFIX = "scrun."
 SUFFIX = f".{sys.implementation.cache_tag}.pyc"
 HEAD = MAGIC_NUMBER + bytes(4)  # no flags: valid as long as its source is what it was
 MOST_BYTES = 1 << 16
@@ -32,9 +32,9 @@ class Finder:
         cls, name: str, path: object = None, target: object = None
     ) -> "ModuleSpec | None":
         """Return how to load a module of ours; None of what others are to find."""
-        if not name.startswith("scrun."):
+        if not name.startswith(PREFIX):
             return None
-        place = cls.root + name[len(PACKAGE) :].replace(".", "/")
+        place = f"{cls.root}/{name[len(PREFIX) :].replace('.', '/')}"
         above, _, last = place.rpartition("/")
         source, is_package = f"{place}.py", False
         code = _read(f"{above}/__pycache__/{last}{SUFFIX}", source)

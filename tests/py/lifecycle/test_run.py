@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import select
 import signal
 import subprocess
 import time
@@ -255,7 +256,7 @@ def test_a_reader_that_stands_still_keeps_no_container(runtime: Runtime) -> None
         terminal = console.accept()
         assert runtime("start", "web").returncode == 0
         terminal.expect_exact(b"up\r\n")
-        time.sleep(1)  # everything on the way fills up
+        wait_until(lambda: select.select([console.master], [], [], 0)[0], "the burst comes")
         assert runtime("delete", "--force", "web").returncode == 0
 
 
