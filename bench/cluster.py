@@ -17,7 +17,7 @@ from tests.py.cluster.recipe import VENV
 OURS, C = "ours", "C"
 C_SCRUN = "/usr/bin/scrun"
 PODMAN_RUNTIMES = {"slurm": OURS, "cscrun": C, "crun": "crun"}
-PHASES = ("floor", "verbs", "podman", "memory", "control")
+PHASES = ("floor", "verbs", "early", "podman", "memory")
 WEIGHINGS = 3  # memory does not scatter as time does
 INSIDE = "/run/scrun-bench"
 BUNDLE = "/home/alice/bench"
@@ -28,11 +28,6 @@ EMPTY_SCRIPT = """\
 function slurm_scrun_stage_in() return slurm.SUCCESS end
 function slurm_scrun_stage_out() return slurm.SUCCESS end
 return slurm.SUCCESS
-"""
-CONTROL_SETTINGS = """\
-local settings = require 'luastd.settings'
-settings.control_step = 'start'
-return settings
 """
 
 
@@ -81,27 +76,15 @@ class Bench:
                 continue
             if phase == "memory":
                 self._weigh_all()
-            elif phase == "control":
-                self._time_control()
             else:
                 self._time(phase, self._arguments(phase))
         self._say("")
         return self.figures
 
-    def _time_control(self) -> None:
-        """Time the first signal where the control step begins with the container."""
-        self._cluster.site_script(EMPTY_SCRIPT)
-        self._cluster.override("settings", CONTROL_SETTINGS)
-        try:
-            arguments = {"program": self._runtimes[OURS], "who": OURS, "bundle": BUNDLE}
-            self._time("control", arguments)
-        finally:
-            self._cluster.restore_site()
-
     def _arguments(self, phase: str) -> dict[str, Any]:
         """Return what `bench.inside` is told for a phase."""
         ours = self._cluster.scrun
-        if phase == "verbs":
+        if phase in ("verbs", "early"):
             return {"runtimes": self._runtimes, "bundle": BUNDLE}
         if phase == "podman":
             commands = {

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from tests.py.cluster.base import Cluster
@@ -17,6 +18,7 @@ from tests.py.cluster.sandbox import Process
 
 UP_TIMEOUT_S = 30.0
 COMMAND_TIMEOUT_S = 20.0
+IN_SERVICE_S = 0.6  # ours begins a further step by then
 ROOT = "/run/user/1000/bench-memory"
 
 
@@ -71,6 +73,7 @@ def _start(cluster: Cluster, program: str, bundle: str, container_id: str) -> li
     cluster.wait_until(
         lambda: cluster.processes(r"^sleep 600"), timeout_s=UP_TIMEOUT_S, what="the process runs"
     )
+    time.sleep(IN_SERVICE_S)
     queried = cluster.run(
         [*runtime, "state", container_id], check=True, timeout_s=COMMAND_TIMEOUT_S
     )

@@ -12,11 +12,11 @@ def main() -> None:
     timing.become_subreaper()
     match phase:
         case "verbs":
-            verbs.run(**arguments)
+            verbs.run(verbs.Life.run, **arguments)
+        case "early":
+            verbs.run(verbs.Life.run_to_early_signal, **arguments)
         case "floor":
             verbs.time_floor(**arguments)
-        case "control":
-            verbs.time_first_signal(**arguments)
         case "podman":
             podman.run(**arguments)
         case _:

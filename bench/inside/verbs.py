@@ -7,20 +7,23 @@ import time
 from collections.abc import Callable, Sequence
 
 from bench.inside import timing
-from bench.inside.timing import Call, Dropped, Output, call
+from bench.inside.timing import Dropped, Output, call
 
 UP_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 20.0
-SETTLE_S = 0.3
+IN_SERVICE_S = 0.6  # how long a container has run when something is asked of it
 SIGKILL, SIGWINCH = "9", "28"
 
 Report = Callable[[str, str, float], None]
 
 
-def run(runtimes: dict[str, str], *, bundle: str, rounds: int) -> None:
+def run(
+    live: Callable[["Life", str], None], runtimes: dict[str, str], *, bundle: str, rounds: int
+) -> None:
     """Time ``rounds`` lives of each runtime in turn, after one of each that does not count.
 
     Args:
+        live: what is done in a life, of the life and the bundle.
         runtimes: path of the program by its name in the report.
         bundle: its process writes a line and then sleeps; it takes SIGWINCH without ending.
     """
@@ -29,7 +32,7 @@ def run(runtimes: dict[str, str], *, bundle: str, rounds: int) -> None:
             report = timing.report if number else _discard
             life = Life(who, program, f"bench-{who}-{number}", report)
             try:
-                life.run(bundle)
+                live(life, bundle)
             except Dropped as reason:
                 if number:
                     timing.report_dropped(life.verb, who, str(reason))
@@ -55,55 +58,54 @@ class Life:
         self._report = report
 
     def run(self, bundle: str) -> None:
-        """Live; raises Dropped at the first verb that gives no figure."""
+        """Live from create to delete; raises Dropped at the first verb that gives no figure."""
+        self._bring_up(bundle, self._report)
+        time.sleep(IN_SERVICE_S)
+        self._time("state", "state", self._id)
+        self._time("kill, first", "kill", self._id, SIGWINCH)
+        self._time("kill, further", "kill", self._id, SIGWINCH)
+        self.verb = "kill KILL to stopped"
+        self._report(self.verb, self._who, self._stop())
+        self._time("delete", "delete", self._id)
+
+    def run_to_early_signal(self, bundle: str) -> None:
+        """Live, with nothing timed but a signal at the first output; raises Dropped as `run`."""
+        self._bring_up(bundle, _discard)
+        self._time("kill, at the first output", "kill", self._id, SIGWINCH)
+        self._stop()
+        call([*self._runtime, "delete", self._id])
+
+    def _bring_up(self, bundle: str, report: Report) -> None:
         reader, writer = os.pipe2(os.O_CLOEXEC)
         output = Output(reader)
         try:
             self.verb = "create"
             argv = [*self._runtime, "create", "--bundle", bundle, self._id]
             created = call(argv, stdout=writer, watch=output)
-            self._report("create", self._who, created.ms)
-            self._time("start", "start", self._id, watch=output)
+            report(self.verb, self._who, created.ms)
+            self.verb = "start"
+            started = call([*self._runtime, "start", self._id], watch=output)
+            report(self.verb, self._who, started.ms)
             self.verb = "create to first output"
             timing.await_output(output, UP_TIMEOUT_S)
-            self._report(self.verb, self._who, (output.seen_at - created.started_at) * 1000)
+            report(self.verb, self._who, (output.seen_at - created.started_at) * 1000)
         finally:
             os.close(reader)
             os.close(writer)
-        self._time("state", "state", self._id)
-        self._time("kill, first", "kill", self._id, SIGWINCH)
-        self._time("kill, further", "kill", self._id, SIGWINCH)
-        self.verb = "kill KILL to stopped"
+
+    def _stop(self) -> float:
+        """Kill it; returns after how many ms its state says stopped."""
         killed_at = time.perf_counter()
         call([*self._runtime, "kill", self._id, SIGKILL])
         timing.wait_until(self._has_stopped, "stopped", timeout_s=STOP_TIMEOUT_S)
-        self._report(self.verb, self._who, (time.perf_counter() - killed_at) * 1000)
-        self._time("delete", "delete", self._id)
+        return (time.perf_counter() - killed_at) * 1000
 
-    def run_to_first_signal(self, bundle: str) -> None:
-        """Live until the first signal; raises Dropped as `run`."""
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        output = Output(reader)
-        try:
-            argv = [*self._runtime, "create", "--bundle", bundle, self._id]
-            call(argv, stdout=writer, watch=output)
-            call([*self._runtime, "start", self._id], watch=output)
-            timing.await_output(output, UP_TIMEOUT_S)
-        finally:
-            os.close(reader)
-            os.close(writer)
-        timing.wait_until(_has_control_step, "control step", timeout_s=UP_TIMEOUT_S)
-        time.sleep(SETTLE_S)  # it learns which process is the container's
-        self._time("kill, first, begun with it", "kill", self._id, SIGWINCH)
-        call([*self._runtime, "delete", "--force", self._id])
-
-    def _time(self, what: str, *arguments: str, watch: Output | None = None) -> Call:
+    def _time(self, what: str, *arguments: str) -> None:
         self.verb = what
-        timed = call([*self._runtime, *arguments], watch=watch)
+        timed = call([*self._runtime, *arguments])
         if "assumed already deleted" in timed.errors:  # C: nothing was left to do
             raise Dropped("the container was gone already")
         self._report(what, self._who, timed.ms)
-        return timed
 
     def _has_stopped(self) -> bool:
         timing.reap()
@@ -113,27 +115,6 @@ class Life:
         except ValueError:
             told = f"{queried.output!r}, {timing.last_line(queried.errors)}"
             raise Dropped(f"state is no JSON: {told}") from None
-
-
-def time_first_signal(program: str, *, who: str, bundle: str, rounds: int) -> None:
-    """Time the first signal of ``rounds`` lives, each once its control step is there."""
-    for number in range(rounds + 1):
-        report = timing.report if number else _discard
-        life = Life(who, program, f"bench-control-{number}", report)
-        try:
-            life.run_to_first_signal(bundle)
-        except Dropped as reason:
-            if number:
-                timing.report_dropped("kill, first, begun with it", who, str(reason))
-        finally:
-            timing.end_leftovers()
-            shutil.rmtree(life.root, ignore_errors=True)
-        timing.wait_for_quiet_cluster()
-
-
-def _has_control_step() -> bool:
-    argv = ["/usr/bin/squeue", "--noheader", "--me", "--steps", "--format=%j"]
-    return "scrun-control" in call(argv).output.split()
 
 
 def time_floor(commands: dict[str, dict[str, Sequence[str]]], *, rounds: int) -> None:

@@ -98,7 +98,7 @@ function M.leave_namespaces(container)
   end)
 end
 
---- Override point: whether the control step begins now, and not with the first signal.
+--- Override point: whether the control step begins with the container, not with the first signal.
 ---@return boolean
 function M.wants_control()
   return settings.control_step == 'start'

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30.0  # for the node's answer: while slurmctld is down no step can be started
 SIGNAL_PATIENCE_S = 3.0  # there is another way
-CONTROL_AFTER_S = 0.2  # at once, it would delay the container's own step by 15 to 20 ms
+# At once, it would delay the container's own step by 15 to 20 ms, and short ones need none.
+CONTROL_AFTER_S = 0.2
 
 
 class OnNode:

@@ -1,7 +1,7 @@
 """A control step: a shell beside a container on each of its nodes, for what a node must do itself.
 
-It is started when first needed, 50 ms, or with the container where the site has it so; whatever
-follows takes as long as the command itself.
+It begins a moment after the container, or when first needed, 50 ms, where that is sooner or the
+site has it so; whatever follows takes as long as the command itself.
 Source: srun(1), ``--overlap``; oci.conf(5), RunTimeKill, RunTimeQuery.
 """
 
