@@ -51,8 +51,9 @@ def test_a_command_that_is_not_in_the_image(runner: Runner, bundle: Path) -> Non
 def test_start_shows_the_step(runner: Runner) -> None:
     """After a create that is not shown."""
     runner.write_stages("error('not run')")
-    ((name, (argv,)),) = primitives(runner.json("start", "--id", "web", "--job-id", "7"))
-    assert name == "start_step"
+    shown = primitives(runner.json("start", "--id", "web", "--job-id", "7"))
+    (name, (argv,)), last = shown
+    assert name == "start_step" and last == ("begin_control", [])
     assert argv[:2] == ["--jobid", "7"] and argv[-3:] == ["sh", "-c", "echo hello"]
 
 
