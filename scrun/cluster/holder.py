@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from scrun.host.loop import Loop
     from scrun.host.process import Process
 
-# Tells its number; whoever has that reads the job's environment from /proc: a process less.
-SCRIPT = 'echo $$; exec >/dev/null; read -r rc; exit "${rc:-1}"'
+# Tells its number; whoever has that reads the job's environment from /proc: a process less. A
+# wrapper of the site's around salloc, or its cli_filter.lua, may write lines of its own.
+MARK = b"scrun-shell "
+SCRIPT = f'echo "{MARK.decode()}$$"; exec >/dev/null; read -r rc; exit "${{rc:-1}}"'
 MESSAGES = "salloc.log"
 SIGTERM = 15
 STUCK_S, LAST_S = 5.0, 1.0  # for salloc to end: after a signal, and once its job is over
@@ -97,17 +99,19 @@ class Holder:
         collected = b""
         self._reader = reader
 
-        def readable() -> None:
+        def readable() -> None:  # until salloc has ended: its last words must not break a pipe
             nonlocal collected
-            part = posix.read(reader, 64)
-            collected += part
-            if part and not collected.endswith(b"\n"):
-                return
-            self._close_reader()
-            self.variables = _read_variables(collected.decode().strip())
-            if self.variables.get("SLURM_JOB_ID", "").isdecimal():
-                self._granted = True
-                granted(None)  # else salloc is about to end, with its reason
+            part = posix.read(reader, 4096)
+            if not part:
+                self._close_reader()
+            *lines, collected = (collected + part).split(b"\n")
+            for line in lines:
+                _, mark, pid = line.partition(MARK)
+                if mark and not self._granted:
+                    self.variables = _read_variables(pid.decode("ascii", "replace"))
+                    self._granted = self.variables.get("SLURM_JOB_ID", "").isdecimal()
+                    if self._granted:
+                        granted(None)  # else salloc is about to end, with its reason
 
         self._loop.watch(reader, readable)
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from subprocess import DEVNULL
+from typing import Any
 
 import pytest
 
@@ -229,3 +231,30 @@ def test_many_lifecycles_at_once(slurm: ClusterRuntime) -> None:
     for number in range(16):
         slurm.wait_status(f"web{number}", "stopped", deadline - time.monotonic())
         assert slurm("delete", f"web{number}").returncode == 0
+
+
+TALKATIVE = """#!/bin/sh
+echo "Welcome to the cluster."
+printf 'no line end'
+/usr/bin/salloc "$@"
+status=$?
+echo "Goodbye."
+exit $status
+"""
+
+
+@pytest.mark.slurm
+def test_a_site_whose_salloc_writes_lines_of_its_own(slurm: ClusterRuntime) -> None:
+    """A wrapper around it, or print() of a cli_filter.lua: the job is granted all the same."""
+    programs = f"{slurm.home}/programs"
+    slurm.cluster.write_file(f"{programs}/salloc", TALKATIVE, mode=0o755, owner="alice")
+    bundle = slurm.make_bundle("exit 7")
+    argv = slurm.argv("create", "--bundle", bundle.path, "web")
+    environment = {"PATH": f"{programs}:/usr/bin:/bin"}
+    silent: dict[str, Any] = {"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL}
+    assert slurm.popen(argv, env=environment, **silent).wait(60) == 0
+    (job,) = slurm.jobs()
+    assert slurm("start", "web").returncode == 0
+    slurm.wait_status("web", "stopped")
+    assert slurm.cluster.job(job.job_id)["ExitCode"] == "7:0"
+    assert slurm("delete", "web").returncode == 0
