@@ -19,6 +19,11 @@ def remove_container(root: str, name: str, directory: int) -> None:
     doomed = f"~{posix.getpid()}"
     try:
         posix.rename(name, doomed, src_dir_fd=parent, dst_dir_fd=parent)
+        moved = posix.stat(doomed, dir_fd=parent, follow_symlinks=False)
+        if not _is_same(moved, posix.fstat(directory)):
+            # Another delete was faster, and another container has the name by now.
+            posix.rename(doomed, name, src_dir_fd=parent, dst_dir_fd=parent)
+            return
     except OSError:  # a delete with this process ID was killed here: then in place
         doomed = name
     try:
@@ -26,6 +31,10 @@ def remove_container(root: str, name: str, directory: int) -> None:
         posix.rmdir(doomed, dir_fd=parent)
     finally:
         posix.close(parent)
+
+
+def _is_same(one: posix.stat_result, other: posix.stat_result) -> bool:
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
 
 def empty_directory(directory: int, mount: bytes) -> None:

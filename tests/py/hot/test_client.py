@@ -16,6 +16,7 @@ import pytest
 
 from scrun.hot.client import Refused, run
 from scrun.hot.parse import Command, parse
+from scrun.hot.remove import remove_container
 from scrun.hot.wire import dumps, loads
 
 RUNNING = b'{"ociVersion":"1.0.2","id":"web","status":"running"}'
@@ -165,6 +166,19 @@ def test_delete_of_an_ended_container_removes_its_directory(box: Path, tmp_path:
     assert run(command(tmp_path, "delete web"))
     assert [path.name for path in tmp_path.iterdir()] == ["outside"]
     assert (outside / "kept").exists()
+
+
+def test_a_delete_that_comes_late_leaves_the_next_container_alone(tmp_path: Path) -> None:
+    """It looked at one that another delete has removed since; a create has made the name anew."""
+    first, second = tmp_path / "first", tmp_path / "web"
+    for directory in (first, second):
+        directory.mkdir()
+        (directory / "state.json").write_text("{}")
+    looked_at = os.open(first, os.O_RDONLY)
+    remove_container(str(tmp_path), "web", looked_at)
+    os.close(looked_at)
+    assert sorted(os.listdir(tmp_path)) == ["first", "web"]
+    assert os.listdir(second) == ["state.json"]
 
 
 def test_another_users_container_is_refused(box: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -157,3 +158,40 @@ def test_no_root_is_guessed(launcher: Path, root: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(root.parent)
     assert goes_on(launcher, ["delete", ID], {"XDG_RUNTIME_DIR": str(tmp_path / "link")})
     assert os.listdir(root) == [ID]
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """Return a launcher with a package for each of two Pythons; these tell what they are given."""
+    prefix = tmp_path / "prefix"
+    (prefix / "bin").mkdir(parents=True)
+    for version in ("python3.11", "python3.13"):
+        python = prefix / "bin" / version
+        python.write_text('#!/bin/sh\necho "$5"\nenv\n')
+        python.chmod(0o755)
+        package = prefix / "lib" / version / "site-packages" / "scrun"
+        package.mkdir(parents=True)
+        (package / "__main__.py").touch()
+    shutil.copy(LAUNCHER, prefix / "bin" / "scrun")
+    return prefix / "bin" / "scrun"
+
+
+@pytest.mark.parametrize("last", ["python3.11", "python3.13"])
+def test_of_two_installations_the_last_one_runs(installed: Path, last: str) -> None:
+    """pip leaves the package of an older Python where it is when that has been replaced."""
+    package = installed.parents[1] / "lib" / last / "site-packages" / "scrun"
+    later = (package / "__main__.py").stat().st_mtime + 10
+    os.utime(package / "__main__.py", (later, later))
+    called = call(installed, "state", "web")
+    assert f"lib/{last}/" in called.stdout and called.returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["delete", "create"])
+def test_the_callers_variables_go_on_as_they_are(installed: Path, root: Path, verb: str) -> None:
+    """What the launcher calls something must not take the place of what the caller calls so."""
+    names = set(re.findall(r"\b([a-z_]+)=", LAUNCHER.read_text()))
+    assert len(names) > 10
+    given = {name.removeprefix("my_"): "the caller's" for name in names} | {"entry": "theirs"}
+    called = call(installed, "--root", str(root), verb, "unknown", env=given)
+    told = dict(line.partition("=")[::2] for line in called.stdout.splitlines() if "=" in line)
+    assert {name: told.get(name) for name in given} == given
