@@ -63,7 +63,8 @@ class Sessions:
             resume(None, text, "NOT_RUNNING")
             return
         self._count += 1
-        directory = f"{self.place()}{self._count}"
+        # Nobody can have made it before: on the node it lies in /tmp.
+        directory = f"{self.place()}{self._count}-{os.urandom(6).hex()}"
 
         def prepared(error: ScrunError | None, launch: dict[str, Any]) -> None:
             if error is not None:

@@ -119,6 +119,8 @@ class CommandsBackend:
         """See `Backend.finish`; an adopted job goes on, that of a pod until its last leaves it."""
         if self._output is not None:
             self._output.close(lambda _: None)  # of a container that was never started
+        if self._signals is not None:
+            done = self._signals.and_gone(done)
         if self._pod is not None:
 
             def over() -> None:
@@ -337,7 +339,7 @@ class CommandsBackend:
         """See `Backend.prepare_exec`: an overlapping step, in which the node's runtime is asked."""
         # Many containers never need it.
         from scrun.cluster.exec_steps import choose_node, exec_argv, step_options
-        from scrun.cluster.runtime_commands import exec_pattern, node_command
+        from scrun.cluster.runtime_commands import exec_pattern
 
         signals = self._signals
         assert signals is not None, "policy looks whether the container runs"
@@ -349,13 +351,7 @@ class CommandsBackend:
             try:
                 query = self._oci_conf.runtime_query if self._oci_conf else None
                 name = choose_node(signals.nodes, node)
-                command = node_command(
-                    exec_pattern(query, pattern),
-                    job_id=self.job_id,
-                    step_id=int(step_id),
-                    user=self._user,
-                    bundle=signals.bundle,
-                )
+                command = signals.expand(exec_pattern(query, pattern))
             except ScrunError as err:
                 done(err, {})
                 return

@@ -11,7 +11,7 @@ import os
 
 from scrun import log
 from scrun.errors import ScrunError
-from scrun.host.process import spawn
+from scrun.host.process import SIGKILL, SIGTERM, spawn
 from scrun.oci.patterns import quote_word
 
 TYPE_CHECKING = False
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from scrun.host.loop import Loop
+    from scrun.host.process import Process
 
     Answer = Callable[[int], None]  # the exit status of the command; -1: the step has ended
     TextAnswer = Callable[[int, bytes], None]  # and what it wrote to stdout
 
-# A line is a command; the answer is a line with its exit status. With a "+" before it, its output
-# comes first, each line with a "+" before it. "@" begins functions to learn; a line "." ends them.
+# A line is a command; the answer is a line "=STATUS". With a "+" before it, its output comes first,
+# each line with a "+" before it. "@" begins functions to learn; a line "." ends them. Others are not
+# ours: a TaskProlog of the site may print some (slurm.conf(5)).
 #   deliver N  has the runtime send a signal, again while it is still making the container: 5 s
 #   learn      keeps the number of the container's process and when it began (proc_pid_stat(5),
 #              field 22)
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 #              3: the process has ended. Of several tasks on a node all get it, by the runtime
 #   fit        lets the runtime look at the size of its terminal: crun does not when it starts
 SCRIPT = r"""
+set +efuC # an exported SHELLOPTS of bash may have them on
 kill_tasks() {
   taken=1
   for task in $tasks; do kill_by_runtime "$1" && taken=0; done
@@ -78,7 +81,7 @@ fit() {
   set -- ${stat##*) }
   kill -WINCH "$2"
 }
-pid= tasks=0
+pid= blind= tasks=0
 newline='
 '
 while read -r line; do
@@ -89,12 +92,14 @@ while read -r line; do
     +*) { eval "${line#+}" </dev/null 2>/dev/null; echo "$?"; } | sed 's/^/+/' ;;
     *) eval "$line" </dev/null >/dev/null 2>&1 ;;
   esac
-  echo $?
+  echo "=$?"
 done
 """
 
 
 GONE = 3  # status of `send` where the process has ended
+# For the shell to end: it sees no end of file while it waits for the runtime; and for srun.
+GRACE_S, LAST_S = 1.0, 3.0
 
 
 class Question:
@@ -147,6 +152,8 @@ class ControlStep:
         self._text: list[list[bytes]] = [[] for _ in range(nodes)]
         self._feed = -1
         self._reader = -1
+        self._alive: list[Process] = []
+        self._when_gone: Callable[[], None] | None = None
         self._collected = b""
         self._has_learnt = False
         self._has_functions = False
@@ -159,6 +166,7 @@ class ControlStep:
         """
         if self._feed >= 0:
             return
+        self._lose()  # what is left of one that was let go
         feed_end, feed = os.pipe2(os.O_CLOEXEC)
         reader, reader_end = os.pipe2(os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
@@ -172,11 +180,13 @@ class ControlStep:
         finally:
             for fd in (feed_end, reader_end, null):
                 os.close(fd)
+        os.set_blocking(feed, False)  # while slurmctld is down srun reads nothing
         self._feed, self._reader = feed, reader
+        self._alive.append(process)
         self._collected, self._text = b"", [[] for _ in self._waiting]
         self._has_learnt = self._has_functions = False
         self._loop.watch(reader, self._readable)
-        self._loop.when_ended(process, lambda _: None)  # the end of its output tells
+        self._loop.when_ended(process, lambda _: self._process_ended(process))
 
     def deliver(self, definitions: str, number: int, answer: Answer) -> None:
         """Have a signal sent; ``answer`` gets 0 when a node has done it, `GONE`: nobody is left.
@@ -239,6 +249,25 @@ class ControlStep:
             os.close(self._feed)
             self._feed = -1
 
+    def when_gone(self, done: Callable[[], None]) -> None:
+        """Call ``done`` once srun has ended, after `close`; one that does not is made to."""
+        if not self._alive:
+            done()
+            return
+        self._when_gone = done
+        self._loop.call_later(GRACE_S, lambda: self._end_all(SIGTERM))
+        self._loop.call_later(LAST_S, lambda: self._end_all(SIGKILL))
+
+    def _end_all(self, number: int) -> None:
+        for process in self._alive:
+            log.debug(f"control step: srun {process.pid} gets signal {number}")
+            os.kill(process.pid, number)
+
+    def _process_ended(self, process: Process) -> None:
+        self._alive.remove(process)
+        if not self._alive and self._when_gone is not None:
+            self._when_gone()
+
     def _run(self, line: str, answer: Answer) -> None:
         self._send(line, lambda status, _: answer(status), _any_done)
 
@@ -261,10 +290,17 @@ class ControlStep:
         question = Question(len(self._waiting), combine, answer)
         for queue in self._waiting:
             queue.append(question)
+        data = os.fsencode(lines) + b"\n"
         try:
-            os.write(self._feed, os.fsencode(lines) + b"\n")
+            written = os.write(self._feed, data)
         except BrokenPipeError:
             log.debug("control step: it has ended")  # the reader says so to everyone who waits
+            return
+        except BlockingIOError:
+            written = 0
+        if written < len(data):
+            log.debug("control step: it does not read")  # and after half a line nothing helps
+            self._lose()
 
     def _readable(self) -> None:
         part = os.read(self._reader, 4096)
@@ -283,8 +319,8 @@ class ControlStep:
     def _hear(self, node: int, line: bytes) -> None:
         if line.startswith(b"+"):
             self._text[node].append(line[1:])
-        elif self._waiting[node]:
-            status = int(line) if line.isdigit() else 1
+        elif line.startswith(b"=") and line[1:].isdigit() and self._waiting[node]:
+            status = int(line[1:])
             lines, self._text[node] = self._text[node], []
             if lines:  # the last is the command's own status
                 last = lines.pop()
@@ -292,8 +328,10 @@ class ControlStep:
             self._waiting[node].pop(0).take(node, status, b"\n".join(lines))
 
     def _lose(self) -> None:
-        self._loop.forget(self._reader)
-        os.close(self._reader)
+        if self._reader >= 0:
+            self._loop.forget(self._reader)
+            os.close(self._reader)
+            self._reader = -1
         self.close()
         lost = [question for queue in self._waiting for question in queue]
         self._waiting = [[] for _ in self._waiting]

@@ -12,7 +12,7 @@ import posix
 from scrun import log
 from scrun.errors import ClusterError
 from scrun.host.paths import parent
-from scrun.host.process import kill_group, spawn
+from scrun.host.process import SIGTERM, kill_group, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 MARK = b"scrun-shell "
 SCRIPT = f'echo "{MARK.decode()}$$"; exec >/dev/null; read -r rc; exit "${{rc:-1}}"'
 MESSAGES = "salloc.log"
-SIGTERM = 15
 STUCK_S, LAST_S = 5.0, 1.0  # for salloc to end: after a signal, and once its job is over
 FAILED = "Job submit/allocate failed: "
 # The node's configuration and credentials, which come in by the caller's environment.

@@ -6,7 +6,8 @@ for a table, has to be there.
 Sources: proc_pid_stat(5), proc_pid_cgroup(5), pid_namespaces(7), signal(7).
 """
 
-# await        learns of the container's process, while the runtime is still making the container
+# await        learns of the container's process, while the runtime is still making the container;
+#              not where it cannot be asked ($blind)
 # members      lists the container's processes, parents first: those in the pid namespace of its
 #              process; where that is the node's own, those of its step (by its cgroup) but for the
 #              runtime; exec'd ones; and all that descend from these
@@ -29,7 +30,7 @@ read_stat() {
 }
 await() {
   i=0
-  until [ "$pid" ] || [ $i -ge 100 ]; do
+  until [ "$pid$blind" ] || [ $i -ge 100 ]; do
     learn
     i=$((i + 1))
     [ "$pid" ] || sleep 0.05
@@ -70,7 +71,8 @@ members() {
   find_step
   further=
   for file in "$1"*/pid; do
-    number=
+    number= directory=${file%/pid}
+    [ -L "$directory" ] || [ ! -O "$directory" ] && continue # /tmp is everybody's
     [ -s "$file" ] && read -r number <"$file" # crun ends it without a line break
     further="$further $number"
   done

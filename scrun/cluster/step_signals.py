@@ -191,6 +191,8 @@ class StepSignals:
                 again = attempts - 1
                 self._loop.call_later(FIT_RETRY_S, lambda: self.fit_terminal(fitted, again))
 
+        if self._over:
+            return
         try:
             definitions = self._definitions()
             self._start_control()  # it comes up while slurmctld is asked for the step
@@ -254,6 +256,11 @@ class StepSignals:
         for found in waiting:
             found()
 
+    def and_gone(self, done: Callable[[], None]) -> Callable[[], None]:
+        """Return ``done``, to be called when the control step's srun is gone as well."""
+        control = self._control
+        return done if control is None else lambda: control.when_gone(done)
+
     def find_task(self) -> str:
         """Return shell that sets ``$task`` to the first task that a node still has."""
         query = self._oci_conf.runtime_query if self._oci_conf else None
@@ -261,7 +268,7 @@ class StepSignals:
             return "task=0"
         return (
             f"for task in {self._possible_tasks()}; do "
-            f"{self._expand(query)} >/dev/null 2>&1 && break; done"
+            f"{self.expand(query)} >/dev/null 2>&1 && break; done"
         )
 
     def _most_tasks(self) -> int:
@@ -319,14 +326,16 @@ class StepSignals:
         kill = with_signal(kill, '"$1"')
 
         def define() -> str:
-            state = self._expand(query) if query else "false"
-            kill_by_runtime = f"kill_by_runtime() {{ {self._expand(kill)}; }}"
+            state = self.expand(query) if query else "false"
+            kill_by_runtime = f"kill_by_runtime() {{ {self.expand(kill)}; }}"
             tasks = f"tasks='{self._possible_tasks()}'"
-            return f"{tasks}; {kill_by_runtime}; state_of_task() {{ {state}; }}"
+            blind = "blind=" if query else "blind=1"
+            return f"{tasks}; {blind}; {kill_by_runtime}; state_of_task() {{ {state}; }}"
 
         return define
 
-    def _expand(self, pattern: str) -> str:
+    def expand(self, pattern: str) -> str:
+        """Return a line of shell for the node by a RunTime* pattern; the step is known."""
         assert self.step_id is not None
         return node_command(
             pattern,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-SIGKILL, SIGPIPE, SIGXFSZ = 9, 13, 25
+SIGKILL, SIGPIPE, SIGTERM, SIGXFSZ = 9, 13, 15, 25
 STATE, GROUP, SESSION, START = 3, 5, 6, 22  # fields of proc_pid_stat(5)
 OUT_OF_THE_WAY = 64
 DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
