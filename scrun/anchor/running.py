@@ -45,7 +45,8 @@ class Running:
         self.on_ended: Callable[[], None] = lambda: None
         self._step: Process | None = None
         self._stderr = -1  # the container's, while its step lives
-        self._status: int | None = None  # of the step that is over
+        self._has_ended = False
+        self._status: int | None = None  # of the step that is over, and has written its last
 
     def job_variables(self, resume: Resume) -> None:
         """Answer ``host.job_variables``: what the container may have of the job's and ours."""
@@ -138,6 +139,7 @@ class Running:
 
     def _step_ended(self, status: int) -> None:
         assert self._step is not None
+        self._has_ended = True
         self.on_ended()
         self._backend.ended()
 
@@ -180,7 +182,7 @@ class Running:
             self._life.loop.call_later(LOST_GRACE_S, lambda: self._kill_step(step))
 
     def _kill_step(self, step: Process) -> None:
-        if not self._life.is_ending:
+        if not self._has_ended:  # else its number may be another's
             os.kill(step.pid, SIGKILL)
 
     def end(self, status: int) -> None:
