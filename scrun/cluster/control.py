@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     TextAnswer = Callable[[int, bytes], None]  # and what it wrote to stdout
 
 # A line is a command; the answer is a line "=STATUS". With a "+" before it, its output comes first,
-# each line with a "+" before it. "@" begins functions to learn; a line "." ends them. Others are not
-# ours: a TaskProlog of the site may print some (slurm.conf(5)).
+# each line with a "+" before it. "@" begins functions to learn; a line "." ends them. Other lines
+# are a site's: its TaskProlog may print some (slurm.conf(5)).
 #   deliver N  has the runtime send a signal, again while it is still making the container: 5 s
 #   learn      keeps the number of the container's process and when it began (proc_pid_stat(5),
 #              field 22)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from scrun import log
+from scrun.cluster.environment import for_questions
 from scrun.errors import ScrunError
 from scrun.host.process import spawn_quietly
 
@@ -55,6 +56,7 @@ def end_target(
     def wait() -> None:
         loop.call_later(wait_s, again)
 
+    environment = for_questions(environment)
     steps = ["--steps"] if "." in target else []
     argv = ["squeue", "--noheader", "--all", *steps, "--jobs", target.partition(".")[0]]
     argv += ["--format", "%i" if steps else "%i %T"]

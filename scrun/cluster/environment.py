@@ -15,8 +15,14 @@ if TYPE_CHECKING:
 OPTION_PREFIXES = ("SQUEUE_", "SCANCEL_", "SCONTROL_", "SACCTMGR_")
 # How to reach the cluster, which every command has to know.
 ACCESS = frozenset(("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT"))
+# Of a job on another cluster than this machine's (--clusters), "NAME:HOST:PORT:VERSION": srun goes
+# there by it, and all others have to be told.
+ELSEWHERE = "SLURM_WORKING_CLUSTER"
 # What tells srun of the allocation that it is in; not how many tasks somebody else wanted there.
-OF_A_JOB = ("SLURM_JOB_", "SLURM_SUBMIT_", "SLURM_CLUSTER_NAME", "SLURM_NNODES", "SLURM_NODELIST")
+OF_A_JOB = (
+    *("SLURM_JOB_", "SLURM_SUBMIT_", "SLURM_CLUSTER_NAME", "SLURM_NNODES", "SLURM_NODELIST"),
+    ELSEWHERE,
+)
 
 
 def without_options(environment: Mapping[str, str]) -> dict[str, str]:
@@ -31,6 +37,12 @@ def without_defaults(environment: Mapping[str, str]) -> dict[str, str]:
         for name, value in without_options(environment).items()
         if name in ACCESS or not name.startswith(("SLURM_", "SRUN_", "SALLOC_"))
     }
+
+
+def for_questions(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment of a job for squeue, scancel and scontrol: they go where the job is."""
+    cluster = environment.get(ELSEWHERE, "").partition(":")[0]
+    return {**environment, "SLURM_CLUSTERS": cluster} if cluster else environment
 
 
 def of_job(environment: Mapping[str, str]) -> dict[str, str]:

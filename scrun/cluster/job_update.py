@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scrun import log
+from scrun.cluster.environment import for_questions
 from scrun.errors import ClusterError, ScrunError
 
 TYPE_CHECKING = False
@@ -30,6 +31,6 @@ def update_job(
     argv += [f"{name}={value}" for name, value in changes.items()]
     log.debug(f"update job {job_id}: run {' '.join(argv)}")
     try:
-        loop.capture(argv, environment, updated, streams=(1, 2))
+        loop.capture(argv, for_questions(environment), updated, streams=(1, 2))
     except ScrunError as err:
         done(err)

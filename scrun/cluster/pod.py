@@ -86,7 +86,7 @@ class PodJob:
             elif is_first:
                 earlier = _read_job(self._directory)
                 if earlier:
-                    self._end_earlier(earlier["job_id"], again)
+                    self._end_earlier(earlier, again)
                 else:
                     self._ask(options, done)
             else:
@@ -156,7 +156,7 @@ class PodJob:
             return False
         return True
 
-    def _end_earlier(self, job_id: int, done: Callable[[], None]) -> None:
+    def _end_earlier(self, job: Mapping[str, Any], done: Callable[[], None]) -> None:
         """End a job whose members were killed: so may be the salloc that held it."""
         from scrun.cluster.ending import end_target  # rare
 
@@ -165,8 +165,9 @@ class PodJob:
             self._close()
             done()
 
-        log.info(f"job {job_id} was of a pod whose containers were killed: it ends")
-        end_target(self._loop, str(job_id), self._environment, over)
+        log.info(f"job {job['job_id']} was of a pod whose containers were killed: it ends")
+        environment = {**self._environment, **job["variables"]}
+        end_target(self._loop, str(job["job_id"]), environment, over)
 
     def _ask(self, options: Sequence[str], done: Done) -> None:
         for name in FILES[:-1]:  # of a wait for a job, whose container was killed
@@ -263,7 +264,7 @@ def _end_job(directory: str) -> None:
         return
     from scrun.cluster.recovery import end_job  # rare
 
-    known = {"job_id": job["job_id"]}
+    known = {"job_id": job["job_id"], "variables": job["variables"]}
     asker = {"environment": job["environment"], "pyslurm": "off", "command_timeout_s": 0}
     end_job({"backend": "slurm", "job": known, **asker}, directory)
 

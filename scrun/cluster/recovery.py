@@ -9,6 +9,7 @@ from __future__ import annotations
 from time import monotonic
 
 from scrun import log
+from scrun.cluster.environment import ELSEWHERE, for_questions, without_defaults
 from scrun.cluster.holder import pending_job_id
 from scrun.cluster.queries import choose_queries
 from scrun.errors import ClusterError
@@ -43,7 +44,9 @@ def end_job(record: Mapping[str, Any], directory: str) -> None:
             capture(removal, environment, timeout_s=REMOVAL_S)
         return
     job_id = job.get("job_id") or pending_job_id(directory)
-    queries = choose_queries(record["pyslurm"], environment, record["command_timeout_s"])
+    environment = without_defaults(environment) | job.get("variables", {})
+    choice = "off" if ELSEWHERE in environment else record["pyslurm"]  # which knows one cluster
+    queries = choose_queries(choice, for_questions(environment), record["command_timeout_s"])
     _end_slurm_job(queries, job_id, record["step_name"] if job.get("adopted") else None)
 
 
@@ -54,7 +57,7 @@ def end_unrecorded_job(directory: str, environment: Mapping[str, str]) -> None:
         ClusterError: as `end_job`.
     """
     job_id = pending_job_id(directory)
-    _end_slurm_job(choose_queries("off", environment, 0), job_id, None)
+    _end_slurm_job(choose_queries("off", without_defaults(environment), 0), job_id, None)
 
 
 def _end_runtime(directory: str, record: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import os
 
 from scrun import log
 from scrun.cluster.control import GONE, ControlStep
+from scrun.cluster.environment import for_questions
 from scrun.cluster.host_list import expand_hosts
 from scrun.cluster.runtime_commands import node_command, with_signal
 from scrun.errors import ClusterError, ScrunError
@@ -240,7 +241,8 @@ class StepSignals:
             found(self.step_id)
             return
         try:
-            self._loop.capture(self._listing(), self._environment, listed, streams=(1, 2))
+            environment = for_questions(self._environment)
+            self._loop.capture(self._listing(), environment, listed, streams=(1, 2))
         except ScrunError as err:
             log.debug(f"{self._name}: {err}")
             found(None)
@@ -359,7 +361,8 @@ class StepSignals:
             return
         self._looking = True
         try:
-            self._loop.capture(self._listing(), self._environment, self._listed)
+            environment = for_questions(self._environment)
+            self._loop.capture(self._listing(), environment, self._listed)
         except ScrunError as err:
             self._looking = False
             log.debug(f"{self._name}: {err}")  # who waits hears of it by the time limit

@@ -258,3 +258,49 @@ def test_a_site_whose_salloc_writes_lines_of_its_own(slurm: ClusterRuntime) -> N
     slurm.wait_status("web", "stopped")
     assert slurm.cluster.job(job.job_id)["ExitCode"] == "7:0"
     assert slurm("delete", "web").returncode == 0
+
+
+ELSEWHERE = r"""#!/bin/sh
+host=$(/usr/bin/scontrol show config | sed -n 's/^SlurmctldHost\[0\] *= *\([^( ]*\).*/\1/p')
+set -- "$host" "$@"
+version=$(/usr/bin/srun --version)
+year=${version##* } year=${year%%.*} month=${version#*.} month=${month%%.*}
+protocol=$((42 + 2 * (year - 24) - (${month#0} < 11))) # 24.11 has 42, each release one more
+export SLURM_WORKING_CLUSTER="other:[$1]:6817:$((protocol * 256))"
+shift
+exec /usr/bin/salloc "$@"
+"""
+ASKED_THERE = """#!/bin/sh
+# Else as the user's own cluster, which has no such job.
+[ "$SLURM_CLUSTERS" = other ] || { echo "error: Invalid job id specified" >&2; exit 1; }
+unset SLURM_CLUSTERS
+exec /usr/bin/%s "$@"
+"""
+
+
+@pytest.mark.slurm
+@pytest.mark.parametrize("ending", ["TERM", "KILL", "a dead anchor"])
+def test_a_job_on_another_cluster(slurm: ClusterRuntime, ending: str) -> None:
+    """Of salloc --clusters (SCRUN_CLUSTERS): whatever is asked or cancelled is so there.
+
+    Two clusters need an accounting database. Here the other one is ours under another name.
+    """
+    programs = f"{slurm.home}/programs"
+    texts = {name: ASKED_THERE % name for name in ("squeue", "scancel", "scontrol")}
+    for name, text in (texts | {"salloc": ELSEWHERE}).items():
+        slurm.cluster.write_file(f"{programs}/{name}", text, mode=0o755, owner="alice")
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "SLURM_CLUSTERS": "nowhere"}
+    bundle = slurm.make_bundle(f"trap 'exit 9' TERM; echo up; {WAIT}")
+    argv = slurm.argv("create", "--bundle", bundle.path, "web")
+    output = bundle.outside.joinpath("stdout").open("wb")
+    silent: dict[str, Any] = {"stdin": DEVNULL, "stdout": output, "stderr": DEVNULL}
+    assert slurm.popen(argv, env=environment, **silent).wait(60) == 0
+    assert slurm("start", "web").returncode == 0
+    slurm.wait_output(bundle, "up\n")
+    if ending == "a dead anchor":
+        kill_anchor(slurm)
+    else:
+        assert slurm("kill", "web", ending).returncode == 0
+    slurm.wait_status("web", "stopped")
+    slurm.wait_until(lambda: not slurm.jobs(), "its job is over")
+    assert slurm("delete", "web").returncode == 0
