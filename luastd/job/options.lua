@@ -121,6 +121,14 @@ M.srun = set_of [[
 --- allocation (srun(1), `--cpus-per-task`).
 M.both = set_of 'cpus-per-task'
 
+--- Options that a step of an allocation that is there already can have as well: how much of it.
+M.shares = set_of [[
+  acctg-freq cpu-freq cpus-per-gpu distribution exclude gpu-bind gpu-freq gpus gpus-per-node
+  gpus-per-socket gpus-per-task gres gres-flags hint mem mem-bind mem-per-cpu mem-per-gpu network
+  nodelist nodes ntasks ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket
+  ntasks-per-tres overcommit profile signal threads-per-core time tres-bind tres-per-task
+]]
+
 --- Options that run programs outside of the container. Only the caller's own environment gives
 --- them: the container's, and its annotations, may be those of an image that somebody else made.
 M.caller_only = set_of 'epilog prolog task-epilog task-prolog'

@@ -28,6 +28,9 @@ local OFF = { ['0'] = true, no = true, ['false'] = true }
 --- Options with which Slurm finds the number of nodes by itself.
 local SAYS_NODES = { 'nodes', 'nodelist', 'nodefile', 'ntasks', 'extra-node-info' }
 
+--- Nobody's wish: a step in an existing allocation has its nodes.
+local DEFAULT_NODES = 'setting job_nodes'
+
 --- Digits of an engine's id that people get to see, and that a job name needs.
 local SHORT_ID = 12
 
@@ -205,7 +208,7 @@ function M.add_defaults(chosen, id, settings)
     end
   end
   if nodes > 0 then
-    chosen.nodes = { value = ('%d'):format(nodes), origin = 'setting job_nodes' }
+    chosen.nodes = { value = ('%d'):format(nodes), origin = DEFAULT_NODES }
   end
 end
 
@@ -216,8 +219,9 @@ local function whole_number(text)
 end
 
 ---@param chosen table<string, scrun.job.Choice>
+---@param job_id integer? of an existing allocation, in which the step gets what the job would
 ---@return scrun.job.Request
-local function build(chosen)
+local function build(chosen, job_id)
   local request = { salloc = {}, srun = {}, origin = {} }
   local names = {}
   for option in pairs(chosen) do
@@ -234,12 +238,14 @@ local function build(chosen)
     if options.salloc[option] then
       table.insert(request.salloc, word)
     end
-    if options.srun[option] or options.both[option] then
+    local is_shared = job_id and options.shares[option] and choice.origin ~= DEFAULT_NODES
+    if options.srun[option] or options.both[option] or is_shared then
       table.insert(request.srun, word)
     end
   end
   request.nodes = chosen.nodes and whole_number(chosen.nodes.value)
   request.job_name = chosen['job-name'] and chosen['job-name'].value
+  request.job_id = job_id
   return request
 end
 
@@ -270,9 +276,8 @@ function M.from(environment, config, settings, id)
       return nil, ('%s: --%s with a NUL byte'):format(choice.origin, option), 'BAD_CONFIG'
     end
   end
-  local request = build(chosen)
-  request.job_id = whole_number(caller.SLURM_JOB_ID) -- not the container's: an image has no job
-  return request
+  -- Not the container's own SLURM_JOB_ID: an image has no job.
+  return build(chosen, whole_number(caller.SLURM_JOB_ID))
 end
 
 --- Says in the user's words that the installed Slurm does not know an option.

@@ -44,13 +44,35 @@ function M.wants_bytes(container, job_variables, settings)
       return false
     end
   end
+  return wanted and M.has_one_task(container, job_variables)
+end
+
+--- Override point: whether srun begins one task. In an allocation that was there before its own
+--- options tell, and else the number of nodes, each of which has a task.
+---@param container scrun.Container
+---@param job_variables string[] `NAME=value`
+---@return boolean
+function M.has_one_task(container, job_variables)
+  local count = {} ---@type table<string, string>
   for _, entry in ipairs(job_variables) do
-    local tasks = entry:match '^SLURM_TASKS_PER_NODE=(.*)$' or entry:match '^SLURM_NTASKS=(.*)$'
-    if tasks and tasks ~= '1' then
+    local name, value = entry:match '^SLURM_([A-Z_]+)=(.*)$'
+    if name then
+      count[name] = value
+    end
+  end
+  local nodes = container.request.job_id and (count.JOB_NUM_NODES or count.NNODES)
+  for _, option in ipairs(container.request.srun) do
+    local name, value = option:match '^%-%-([%w-]+)=(.*)$'
+    if name == 'ntasks' then
+      return value == '1'
+    elseif name == 'nodes' then
+      nodes = value
+    elseif name and name:find '^ntasks%-per%-' and value ~= '1' then
       return false
     end
   end
-  return wanted
+  local tasks = nodes or count.TASKS_PER_NODE or count.NTASKS
+  return tasks == nil or tasks == '1'
 end
 
 --- Override point: options in front of those that the request brings.

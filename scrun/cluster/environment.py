@@ -40,7 +40,7 @@ def without_defaults(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def for_questions(environment: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the environment of a job for squeue, scancel and scontrol: they go where the job is."""
+    """Return a job's environment for squeue, scancel and scontrol: they go where the job is."""
     cluster = environment.get(ELSEWHERE, "").partition(":")[0]
     return {**environment, "SLURM_CLUSTERS": cluster} if cluster else environment
 

@@ -62,6 +62,19 @@ describe('job.request', function()
     assert.matches('runs a program outside of the container', errmsg)
   end)
 
+  it('gives a step of an existing allocation what the job would have got', function()
+    local environment = { 'SLURM_JOB_ID=7', 'SCRUN_JOB_NUM_NODES=1', 'SCRUN_PARTITION=gpu' }
+    local made = request.from(environment, {}, { job_nodes = 1 })
+    assert.equal(7, made.job_id)
+    assert.same({ '--nodes=1' }, made.srun)
+    made = request.from({ 'SLURM_JOB_ID=7' }, {}, { job_nodes = 1 }) -- which nobody asked for
+    assert.same({}, made.srun)
+    for option in pairs(options.shares) do
+      assert.is_true(options.salloc[option], option)
+      assert.is_nil(options.srun[option], option)
+    end
+  end)
+
   it('maps every variable to its option', function()
     for _, input in ipairs(options.inputs) do
       local name, option = 'SCRUN_' .. input.name, input.option

@@ -46,6 +46,20 @@ describe('job.step', function()
       assert.is_true(wants({}, {}, { 'SLURM_TASKS_PER_NODE=1' }))
       assert.is_false(wants({}, {}, { 'SLURM_TASKS_PER_NODE=1(x2)' }))
       assert.is_false(wants({}, {}, { 'SLURM_NTASKS=4' }))
+      assert.is_false(wants({}, { '--ntasks=2' }))
+      assert.is_false(wants({}, { '--ntasks-per-node=2' }))
+    end)
+
+    it('in an allocation of several nodes for a step on one', function()
+      local variables = { 'SLURM_JOB_NUM_NODES=2' }
+      local function adopted(...)
+        return wants({ request = { srun = { ... }, job_id = 7 } }, {}, variables)
+      end
+      assert.is_false(adopted())
+      assert.is_true(adopted '--nodes=1')
+      assert.is_true(adopted '--ntasks=1')
+      assert.is_false(adopted('--nodes=1', '--ntasks=3'))
+      assert.is_true(wants({}, {}, variables)) -- of a job of ours other variables tell
     end)
   end)
 end)

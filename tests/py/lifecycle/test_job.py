@@ -159,6 +159,25 @@ def test_an_existing_allocation_is_used_and_left_alone(slurm: ClusterRuntime) ->
 
 
 @pytest.mark.slurm
+@pytest.mark.parametrize(("wanted", "count"), [("", 2), ("SCRUN_JOB_NUM_NODES=1 ", 1)])
+def test_how_much_of_an_existing_allocation(slurm: ClusterRuntime, wanted: str, count: int) -> None:
+    """The container has a task on each of its nodes, or on as many as are asked for."""
+    bundle = slurm.make_bundle("echo up")
+    create = " ".join(slurm.argv("create", "-b", bundle.path, "web"))
+    start = " ".join(slurm.argv("start", "web"))
+    script = f"{wanted}{create} >{bundle.path}/stdout </dev/null && {start} && sleep 600"
+    holder = slurm.popen(["salloc", "-Q", "-K", "-N2", "sh", "-c", script], stderr=DEVNULL)
+    try:
+        slurm.wait_until(lambda: slurm("state", "web").returncode == 0, "it is there")
+        slurm.wait_status("web", "stopped")
+        assert bundle.read("stdout").splitlines() == ["up"] * count
+        assert slurm("delete", "web").returncode == 0
+    finally:
+        slurm.cluster.cancel_jobs()
+        holder.wait(20)
+
+
+@pytest.mark.slurm
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [
