@@ -6,7 +6,7 @@
 ---     return settings
 ---
 --- Directories may hold the patterns %u (user name), %U (user id), %j (job id), %n (container
---- id) and %%. Durations are seconds, 0 means no limit.
+--- id) and %%. Durations are seconds; 0 and math.huge mean no limit.
 ---@class scrun.settings
 return {
   --- Where containers run: `slurm`, `local` (this machine, no Slurm), or `auto`: `slurm` when
@@ -21,7 +21,7 @@ return {
   --- is copied to `rsync_dir` and back.
   stage = 'shared',
 
-  --- Memory that one Lua state may take, in bytes; 0: as much as it likes.
+  --- Memory that one Lua state may take, in bytes; 0 or math.huge: as much as it likes.
   lua_memory_bytes = 0,
 
   --- Time for stage_in or stage_out; the job's own limit counts as well.

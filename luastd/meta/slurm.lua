@@ -1220,7 +1220,8 @@ function slurm_backtrace_on_error(message) end
 --- Called right after the allocation and before the container is created: brings the bundle to
 --- where the job's nodes can see it.
 --- Slurm counts job_env from 0, so that ipairs leaves its first entry out; here it counts from 1,
---- and index 0 is the first entry too. Nothing returned counts as success, with a warning.
+--- and index 0 is the first entry too. What is no number, even false, counts as success, with a
+--- warning.
 --- In scrun.lua; all versions of Slurm.
 ---@param id string of the container
 ---@param bundle string the engine's directory

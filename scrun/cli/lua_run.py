@@ -18,6 +18,7 @@ from scrun.hot.parse import Command
 from scrun.lua.engines import DIALECTS
 from scrun.lua.search import SearchPath, site_search
 from scrun.oci.ids import check_container_id
+from scrun.settings import MOST_BYTES
 from scrun.workbench.run.answers import Answers
 from scrun.workbench.run.cassette import read_cassette
 from scrun.workbench.run.job import DEFAULT_ID, read_variables
@@ -303,7 +304,7 @@ def read_size(text: str | None) -> int | None:
     unit = UNITS.get(text[len(number) :].upper())
     if unit is None or not number.isdecimal():
         raise UsageError(f"--memory {text}: expected a number of bytes, such as 64M")
-    return int(number) * unit
+    return min(int(number) * unit, MOST_BYTES)
 
 
 def _fail(report: Report, verbose: int) -> int:

@@ -7,6 +7,7 @@ import select
 from time import monotonic
 
 from scrun.errors import ScrunError
+from scrun.host.loop import bound_wait_ms
 from scrun.host.process import kill_group, spawn
 
 TYPE_CHECKING = False
@@ -48,10 +49,16 @@ def capture(
         text = os.fsencode(f"{failure}\n")
         return (CANNOT_RUN, b"", text) if apart else (CANNOT_RUN, text, None)
     _close(in_end, out_end, err_end if apart else -1)
-    if started is not None:
-        started(process)
     deadline = None if timeout_s is None else monotonic() + timeout_s
-    in_time = _attend(process, ours, feed, memoryview(stdin), deadline)
+    try:
+        if started is not None:
+            started(process)
+        in_time = _attend(process, ours, feed, memoryview(stdin), deadline)
+    except BaseException:  # KeyboardInterrupt for one: nothing is left behind
+        kill_group(process.pid)
+        process.reap()
+        _close(*ours)
+        raise
     if not in_time:
         kill_group(process.pid)
     status = process.reap()
@@ -77,10 +84,10 @@ def _attend(
         poll.register(fd, select.POLLOUT if fd == feed else select.POLLIN)
     try:
         while True:
-            wait_ms = None if deadline is None else max(0.0, (deadline - monotonic()) * 1000)
+            wait_ms = None if deadline is None else bound_wait_ms(deadline - monotonic())
             ready = [fd for fd, _ in poll.poll(wait_ms)]
-            if not ready:
-                return False
+            if process.pidfd not in ready and deadline is not None and monotonic() >= deadline:
+                return False  # looked at each time: who writes without end is ready without end
             for fd in ready:
                 if fd == process.pidfd:
                     continue

@@ -24,6 +24,9 @@ else:
     import _signal  # `signal` wraps it in enums: 5 ms
 
 
+MAX_WAIT_MS = 86_400_000.0  # poll(2) takes an int, which 25 days exceed; a day is long enough
+
+
 class Timer:
     """A call that is due at ``deadline`` (of the monotonic clock); `cancel` takes it back."""
 
@@ -120,7 +123,7 @@ class Loop:
         return process
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call ``callback`` once, in ``seconds``."""
+        """Call ``callback`` once, in ``seconds``; inf: never."""
         timer = Timer(monotonic() + seconds, callback)
         self._timers.append(timer)
         return timer
@@ -148,7 +151,7 @@ class Loop:
         return self._signals.get(number)
 
     def run_once(self) -> None:
-        """Wait for the next events and serve them."""
+        """Wait for the next events, at most `MAX_WAIT_MS`, and serve them."""
         for fd, _ in self._poll.poll(self._next_wait_ms()):
             callback = self._callbacks.get(fd)  # none: one of this round has ended the watch
             if callback is not None and not _survive(callback):
@@ -161,7 +164,7 @@ class Loop:
         if not self._timers:
             return None
         soonest = min(timer.deadline for timer in self._timers)
-        return max(0.0, (soonest - monotonic()) * 1000)
+        return bound_wait_ms(soonest - monotonic())
 
     def _serve_timers(self) -> None:
         now = monotonic()
@@ -170,6 +173,11 @@ class Loop:
             if callback is not None and timer.deadline <= now:
                 timer.callback = None
                 _survive(callback)
+
+
+def bound_wait_ms(seconds: float) -> float:
+    """Return how long to wait in poll(2) for what is due in ``seconds``, inf included."""
+    return min(max(0.0, seconds * 1000), MAX_WAIT_MS)
 
 
 def _survive(callback: Callable[[], None]) -> bool:

@@ -22,6 +22,7 @@ SRUN_LOG = "srun.log"
 OUT_OF_MEMORY = b": Out Of Memory\n"  # srun: error: n1: task 0: Out Of Memory
 COUNT = '"oom_kill":'
 DEFAULT_S = 5.0
+LONGEST_S = 1e9  # select(2) takes what a time_t can hold; nobody waits for 30 years
 UNITS_S = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -35,6 +36,7 @@ def report(command: "Command", directory: int) -> bool:
     interval_s = DEFAULT_S if given is None else parse_duration(str(given))
     if interval_s is None or interval_s <= 0:
         raise Refused(f'events --interval: "{given}" is no duration, such as 5s', "EINVAL")
+    interval_s = min(interval_s, LONGEST_S)
     if command.options.get("stats"):
         return ask(command, directory)
     end = connect(directory)

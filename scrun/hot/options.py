@@ -79,6 +79,7 @@ CONSOLE_SOCKET = Option(
 PRESERVE_FDS = Option(
     "preserve_fds", "--preserve-fds", OPTIONAL, "Hand descriptors 3 to 3+N-1 on.", "N"
 )
+PIDFD_SOCKET = Option("", "--pidfd-socket", VALUE, metavar="PATH")
 BUNDLE = Option("bundle", "-b --bundle", VALUE, "Bundle directory (default: here).", "DIR")
 
 # What engines ask of every container, in these lines of every start; the others are in verbs.py.
@@ -91,6 +92,7 @@ QUICK = {
             CONSOLE_SOCKET,
             Option("pid_file", "--pid-file", VALUE, "Write the anchor's process ID here.", "PATH"),
             PRESERVE_FDS,
+            PIDFD_SOCKET,
             Option("", "--no-pivot", FLAG),
             Option("", "--no-new-keyring", FLAG),
             Option("", "--no-subreaper", FLAG),

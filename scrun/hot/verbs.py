@@ -5,6 +5,7 @@ from scrun.hot.options import (
     CONSOLE_SOCKET,
     FLAG,
     LIST,
+    PIDFD_SOCKET,
     PRESERVE_FDS,
     QUICK,
     REST,
@@ -26,6 +27,7 @@ _CHECKPOINT = (
     Option("", "--status-fd", VALUE, metavar="FD"),
     Option("", "--page-server", VALUE, metavar="ADDRESS"),
     Option("", "--empty-ns", VALUE, metavar="NAMESPACE"),
+    Option("", "--network-lock", VALUE, metavar="METHOD"),
 )
 
 VERBS = {
@@ -49,6 +51,7 @@ VERBS = {
             Option("no_new_privs", "--no-new-privs", FLAG, "Set no_new_privs."),
             Option("node", "--node", VALUE, "Node, or its place among the container's.", "NODE"),
             PRESERVE_FDS,
+            PIDFD_SOCKET,
             Option("", "--apparmor", VALUE, metavar="PROFILE"),
             Option("", "--process-label", VALUE, metavar="LABEL"),
             Option("", "-g --additional-gids", VALUE, metavar="GID"),
@@ -94,6 +97,7 @@ VERBS = {
             *_CHECKPOINT,
             Option("", "-b --bundle", VALUE, metavar="DIR"),
             Option("", "--pid-file", VALUE, metavar="PATH"),
+            Option("", "--tcp-close", FLAG),
             Option("", "--lsm-profile", VALUE, metavar="PROFILE"),
             Option("", "--lsm-mount-context", VALUE, metavar="CONTEXT"),
             Option("", "--console-socket", VALUE, metavar="PATH"),

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from scrun.errors import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypeGuard
+
 NAMES = ("nodes", "stderr", "stdin", "timeout")
+INFINITY = float("inf")
 
 
 def read_options(given: object, function: str, *, remote: bool) -> dict[str, object]:
     """Return the options that are set, checked, as a StageHost gets them.
 
-    ``timeout``: float, seconds; ``stdin``: bytes; ``stderr``: True, kept apart; ``nodes``: list of
-    bytes, for remote commands.
+    ``timeout``: float, seconds, none of them infinite; ``stdin``: bytes; ``stderr``: True, kept
+    apart; ``nodes``: list of bytes, for remote commands.
 
     Raises:
         UsageError: an unknown name, or a value of the wrong kind.
@@ -26,8 +31,9 @@ def read_options(given: object, function: str, *, remote: bool) -> dict[str, obj
         if name not in NAMES or (name == "nodes" and not remote):
             known = [known for known in NAMES if remote or known != "nodes"]
             raise UsageError(f"{function}: no option {name!r}", hint=f"One of {', '.join(known)}")
-        if name == "timeout" and isinstance(value, (int, float)) and value > 0:
-            options[name] = float(value)
+        if name == "timeout" and _is_time(value):
+            if value != INFINITY:
+                options[name] = float(value)
         elif name == "stdin" and isinstance(value, bytes):
             options[name] = value
         elif name == "stderr" and value in (b"apart", True):
@@ -39,6 +45,11 @@ def read_options(given: object, function: str, *, remote: bool) -> dict[str, obj
         elif not (name == "stderr" and value in (b"merged", False)):
             raise UsageError(f"{function}: {name} cannot be {_show(value)}")
     return options
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    # NaN is not > 0 either.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
 
 
 def _show(value: object) -> str:

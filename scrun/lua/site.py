@@ -5,7 +5,7 @@ from __future__ import annotations
 import posix
 
 from scrun.errors import ScriptError
-from scrun.log import ERROR, INFO
+from scrun.log import ERROR
 from scrun.lua import host_files, popen, slurm_api
 from scrun.lua.convert import to_bytes
 from scrun.lua.runtime import Interrupted, Runtime
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Stage = Literal["stage_in", "stage_out"]
 
 REQUIRED = ("slurm_scrun_stage_in", "slurm_scrun_stage_out")
+LONGEST_SHOWN = 60
 _NOT_CANCELLED, _ASKED, _TOLD = range(3)
 
 
@@ -257,7 +258,9 @@ class SiteScript:
     def _judge_script(self, name: Stage, results: tuple[Any, ...]) -> None:
         value = results[0] if results else None
         if self._number(value) is None:
-            self._log(INFO, f"{name}/lua: {self.script}: non-numeric return code")
+            # As in C, which says so at info, where nobody looks.
+            returned = f"{self.script}: slurm_scrun_{name} returned {self._describe(value)}"
+            self._log(ERROR, f"warning: {returned}, which is no number and counts as success")
         status = self._status(value)
         if status:
             told = f": {self._told}" if self._told else ""  # engines show the error alone
@@ -275,6 +278,14 @@ class SiteScript:
         """Return what Lua's ``tonumber`` makes of a value."""
         number = self._runtime.call(self._tonumber, value)[0]
         return number if isinstance(number, (int, float)) else None
+
+    def _describe(self, value: Any) -> str:
+        """Return a result of Lua, for people."""
+        if isinstance(value, bytes):
+            return f'"{value[:LONGEST_SHOWN].decode("utf-8", "replace")}"'
+        if value is None or isinstance(value, bool):
+            return "nil" if value is None else str(value).lower()
+        return f"a {self._runtime.execute('return type(...)', 'scrun', value).decode()}"
 
     def _status(self, value: Any) -> int:
         """Return a Lua result as C takes it: cut to an integer, 0 for what is no number."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_INCLUDES = 16  # files within files; more is a circle
 BLANKS = " \t\r\n\v\f"
 KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
+CANDIDATES = ("c", "C", "i", "I")  # how lines of ClusterName and Include begin
 OPERATORS = "-*+/"  # `Key+=Value`: meaningful in other files of Slurm, accepted in all
 
 
@@ -48,16 +49,37 @@ def read_settings(path: str, depth: int = 0) -> Iterator[tuple[str, str, str]]:
 
 
 def find_cluster_name(path: str) -> str | None:
-    """Return the ClusterName that a slurm.conf itself has; None: it may stand in an include."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                key, equals, value = line.partition("=")
-                if equals and key.strip(BLANKS).lower() == "clustername":
-                    return value.partition("#")[0].strip(BLANKS + '"') or None
-    except OSError:
-        return None
-    return None
+    """Return the ClusterName of a slurm.conf and of what it includes; None: there is none.
+
+    As Slurm has it (src/common/parse_config.c, read_config.c): the last one counts, in lower case;
+    includes are relative to slurm.conf's directory wherever they stand, and ``%c`` in them is the
+    name so far. What cannot be read is passed over: Slurm's commands complain of it themselves.
+    """
+    directory = path[: path.rfind("/") + 1]
+    seen: set[str] = set()  # each file once, or a circle would never end
+
+    def look(file_path: str, name: str | None) -> str | None:
+        seen.add(file_path)
+        try:
+            with open(file_path, encoding="utf-8", errors="surrogateescape") as file:
+                lines = file.readlines()
+        except (OSError, ValueError):  # a path with a NUL byte is the latter
+            return name
+        for line in lines:
+            if line.lstrip(BLANKS)[:1] not in CANDIDATES:
+                continue
+            text = _strip_comment(line)
+            included = _split_include(text)
+            key, _, value = text.partition("=")
+            if included is not None:
+                next_path = _expand_cluster(included, name, directory)
+                if next_path is not None and next_path not in seen:
+                    name = look(next_path, name)
+            elif key.strip(BLANKS).lower() == "clustername":
+                name = value.strip(BLANKS + '"').lower() or name
+        return name
+
+    return look(path, None)
 
 
 def join_lines(lines: list[str]) -> Iterator[tuple[int, str]]:
@@ -121,6 +143,14 @@ def _strip_escapes(text: str) -> str:
 def _split_include(text: str) -> str | None:
     words = text.split()
     return words[1] if len(words) == 2 and words[0].lower() == "include" else None
+
+
+def _expand_cluster(included: str, name: str | None, directory: str) -> str | None:
+    """Return the path of a slurm.conf's include; None: Slurm would refuse it."""
+    if "*" in included or ("%c" in included and name is None):
+        return None
+    located = included.replace("%c", name or "")
+    return located if located.startswith("/") else directory + located
 
 
 def _locate_include(name: str, path: str, place: str) -> str:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
+
 import pytest
 
+from scrun.hot.options import COUNT, FLAG, HELP_OPTION, find_option
 from scrun.hot.parse import parse
+from scrun.hot.verbs import VERBS
 
 
 def test_create_as_podman_sends_it() -> None:
@@ -88,6 +94,41 @@ def test_checkpoint_as_containerd_sends_it() -> None:
     assert command is not None
     assert (command.operands, command.options) == (["web"], {})
     assert command.ignored == ["--image-path", "--work-path", "--leave-running"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("create --pidfd-socket /s web", "run --pidfd-socket=/s -d web"),  # runc 1.2
+        *("exec --pidfd-socket /s web ls", "restore --tcp-close --network-lock skip web"),
+    ],
+)
+def test_options_without_a_meaning_here_are_noted(line: str) -> None:
+    """scrun(1): all that crun and runc know is accepted, and may be ignored."""
+    command = parse(line.split())
+    assert command is not None
+    assert command.operands[0] == "web"
+    assert command.ignored and set(command.ignored) <= {
+        *("--pidfd-socket", "--tcp-close", "--network-lock"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("verb", "runtime"), [(verb, runtime) for verb in VERBS for runtime in ("crun", "runc")]
+)
+def test_every_option_of_crun_and_runc_is_known(verb: str, runtime: str) -> None:
+    """What the help of the installed ones lists is in our table, and takes a value alike."""
+    program = shutil.which(runtime)
+    if program is None:
+        pytest.skip(f"{runtime} is not installed")
+    text = subprocess.run([program, verb, "--help"], capture_output=True, text=True).stdout
+    for line in re.findall(r"^ +(-.*)", text, re.MULTILINE):
+        spelling, *_ = re.split(r" {2,}|\t", line)
+        for name, value in re.findall(r"(?<![\w-])(--?[\w-]+)((?:[ =]\w+|\[=\w+\])?)", spelling):
+            option = find_option((*VERBS[verb].options, HELP_OPTION), name)
+            assert option is not None, line
+            if value and not value.startswith("["):
+                assert option.kind not in (FLAG, COUNT), line
 
 
 @pytest.mark.parametrize(("word", "value"), [("--force", True), ("--force=false", False)])

@@ -153,12 +153,13 @@ def test_again_and_again_until_the_end(runtime: Runtime) -> None:
     assert runtime("delete", "web").returncode == 0
 
 
-def test_a_long_interval_does_not_outlive_the_container(runtime: Runtime) -> None:
+@pytest.mark.parametrize("interval", ["1h", "99999999999999999999h"])
+def test_a_long_interval_does_not_outlive_the_container(runtime: Runtime, interval: str) -> None:
     bundle = runtime.run("web", "exec sleep 100")
     descriptors = Path(f"/proc/{runtime.anchor_pid(int(bundle.read('pid')))}/fd")
     before = len(list(descriptors.iterdir()))
     process = runtime.popen(
-        runtime.argv("events", "--interval=1h", "web"),
+        runtime.argv("events", f"--interval={interval}", "web"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
     )

@@ -171,6 +171,42 @@ def test_staging_has_a_time_limit(runtime: Runtime) -> None:
     assert "took longer than 0.5 s (setting stage_timeout_s)" in text
 
 
+@pytest.mark.parametrize("limit", ["3e6", "math.huge"])
+def test_a_time_limit_of_any_length(runtime: Runtime, limit: str) -> None:
+    """25 days and more than poll(2) can wait for, or none, of all that is limited."""
+    settings = (
+        f"s.stage_timeout_s, s.command_timeout_s, s.lua_memory_bytes = {limit}, {limit}, 1e300"
+    )
+    if runtime.name == "local":
+        settings += "\ns.backend = 'local'"
+    text = f"local s = require 'luastd.settings'\n{settings}\nreturn s\n"
+    runtime.write_site("scrun.d/settings.lua", text)
+    command = f"slurm.allocator_command('echo hi', {{ timeout = {limit} }})"
+    check = f"local status, output = {command}\nassert(status == 0 and output == 'hi\\n')"
+    runtime.write_site("scrun.lua", script(f"{check}\nreturn 0", f"{check}\nreturn 0"))
+    bundle = runtime.run("web", "echo ran")
+    runtime.wait_status("web", "stopped")
+    assert bundle.read("stdout") == "ran\n", bundle.read("stderr")
+    assert runtime("delete", "web").returncode == 0
+
+
+def test_a_stage_in_that_returns_no_number_is_warned_of(runtime: Runtime) -> None:
+    """slurm.FAIL is nil: success as in C, said in a log file unasked, and not on stderr."""
+    site = runtime.write_site("scrun.lua", script("return slurm.FAIL"))
+    log = f"{runtime.home}/log"
+    bundle = runtime.make_bundle("exit 0")
+    argv = runtime.argv("--log", log, "create", "-b", bundle.path, "web")
+    with (bundle.outside / "stderr").open("wb") as file:
+        created = runtime.popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file
+        )
+    assert (created.wait(60), bundle.read("stderr")) == (0, "")
+    told = f"error: warning: {site}: slurm_scrun_stage_in returned nil, which is no number"
+    assert told in runtime.outside(log).read_text()
+    assert runtime("delete", "--force", "web").returncode == 0
+    runtime.outside(log).unlink()
+
+
 def test_a_new_bundle_is_what_runs(runtime: Runtime) -> None:
     """After set_bundle_path the container is the one in the new bundle; the old one is told of."""
     other = f"{runtime.home}/other"
@@ -240,6 +276,14 @@ def test_a_wrong_setting_is_named(runtime: Runtime) -> None:
     runtime.write_site("scrun.d/settings.lua", text)
     text = fail_create(runtime, runtime.make_bundle("true"))
     assert "settings.lua: stage_timeout_s: expected a number" in text
+
+
+def test_a_misspelt_setting_is_named(runtime: Runtime) -> None:
+    """A word that means nothing must not mean the default."""
+    text = f"return {{ backend = '{runtime.name}', rsync_scratch = 'noeds' }}\n"
+    runtime.write_site("scrun.d/settings.lua", text)
+    text = fail_create(runtime, runtime.make_bundle("true"))
+    assert "settings.lua: rsync_scratch: expected one of shared, nodes, found 'noeds'" in text
 
 
 def test_the_record_is_readable_by_nobody_else(runtime: Runtime) -> None:

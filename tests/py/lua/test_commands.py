@@ -73,6 +73,18 @@ def test_options(site: Site) -> None:
     )
 
 
+@pytest.mark.parametrize("timeout", ["3e6", "1e300", "math.huge"])
+@pytest.mark.parametrize("function", ["allocator_command", "remote_command"])
+def test_a_timeout_of_any_length(site54: Site, function: str, timeout: str) -> None:
+    """25 days and more, and math.huge for no limit."""
+    site54.run(
+        f"""
+        local status, output = slurm.{function}('sleep 0.1; echo hi', {{ timeout = {timeout} }})
+        assert(status == 0 and output == 'hi\\n')
+        """
+    )
+
+
 def test_timeout_ends_the_whole_group(site54: Site) -> None:
     """Not the shell alone: what it started would go on for ever."""
     pid_file = site54.directory / "pid"
@@ -102,6 +114,9 @@ def read_or_nothing(path: Path) -> str:
         ("{ timeut = 1 }", "no option 'timeut'"),
         ("{ timeout = 'soon' }", "timeout cannot be 'soon'"),
         ("{ timeout = 0 }", "timeout cannot be 0"),
+        ("{ timeout = -math.huge }", "timeout cannot be -inf"),
+        ("{ timeout = 0/0 }", "timeout cannot be -?nan"),
+        ("{ timeout = true }", "timeout cannot be True"),
         ("{ stderr = 'here' }", "stderr cannot be 'here'"),
         ("{ stdin = 5 }", "stdin cannot be 5"),
         ("{ nodes = { 'n1' } }", "no option 'nodes'"),

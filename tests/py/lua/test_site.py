@@ -15,7 +15,7 @@ from scrun.lua import DIALECTS, LocalHost, SearchPath, SiteScript
 from tests.py.lua.conftest import OUT_PARAMETERS, PARAMETERS, Host, Site
 
 STUBS = "function slurm_scrun_stage_in() {0} end function slurm_scrun_stage_out() {0} end "
-ERROR, INFO = 2, 3  # scrun.log
+ERROR = 2  # scrun.log
 
 
 # -- loading ------------------------------------------------------------------------------------
@@ -168,11 +168,23 @@ def test_return_codes(site54: Site, name: str, value: str, status: int | None) -
 
 
 @pytest.mark.parametrize("name", ["stage_in", "stage_out"])
-@pytest.mark.parametrize("value", ["", "return", "return nil", "return true", "return {}"])
-def test_no_number_is_success_and_said(site54: Site, name: str, value: str) -> None:
-    script = site54.make(STUBS.format(value))
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        *(("", "nil"), ("return", "nil"), ("return nil", "nil"), ("return true", "true")),
+        *(("return slurm.FAIL", "nil"), ("return false", "false"), ("return {}", "a table")),
+        *(("return 'abc'", '"abc"'), ("return ('a'):rep(1e6)", f'"{60 * "a"}"')),
+        *(("return '\\255'", '"\N{REPLACEMENT CHARACTER}"'), ("return print", "a function")),
+    ],
+)
+def test_no_number_is_success_and_warned_of(
+    site54: Site, name: str, value: str, shown: str
+) -> None:
+    """As in C, which says so at info; here where errors go, which a log file takes unasked."""
+    script = site54.make(STUBS.replace("{0}", value))
     (site54.stage_in if name == "stage_in" else site54.stage_out)(script)
-    assert site54.host.lines == [(INFO, f"{name}/lua: {site54.script}: non-numeric return code")]
+    told = f"warning: {site54.script}: slurm_scrun_{name} returned {shown}, "
+    assert site54.host.lines == [(ERROR, f"{told}which is no number and counts as success")]
 
 
 def test_errors_name_file_and_line_and_keep_a_traceback(site: Site) -> None:
