@@ -251,6 +251,7 @@ def recorded(record: dict[str, Any], directory: str) -> Container:
     container.step_name = record["step_name"]
     container.status, container.staged = record["status"], record["staged"]
     container.backend, container.job = record["backend"], record["job"]
+    container.pyslurm, container.command_timeout_s = record["pyslurm"], record["command_timeout_s"]
     return container
 
 

@@ -44,7 +44,7 @@ def stage_out(record: dict[str, Any], directory: str) -> None:
     if container.job:
         backend.restore(container.job)
     host = StageHost(container, cluster_name(container.backend, slurm_conf))
-    host.backend = backend
+    host.backend, host.in_anchor = backend, False
     staging = Staging(loop, container, host, search=search, settings=settings)
     answers: list[ScrunError | None] = []
     staging.begin()

@@ -30,9 +30,11 @@ class StageHost:
     Attributes:
         cluster_name: ``slurm.CLUSTER_NAME``.
         backend: to be set before the script stages; its chunk may run before.
+        in_anchor: whether this process is a container's anchor; see `choose_queries`.
     """
 
     backend: Backend
+    in_anchor = True
 
     def __init__(self, container: Container, cluster_name: str) -> None:
         self.container = container
@@ -86,9 +88,12 @@ class StageHost:
             return None
         from scrun.cluster.queries import choose_queries  # few scripts ask
 
-        container = self.container
-        timeout_s = container.command_timeout_s
-        queries = choose_queries(container.pyslurm, self.environment(), timeout_s, in_anchor=True)
+        queries = choose_queries(
+            self.container.pyslurm,
+            self.environment(),
+            self.container.command_timeout_s,
+            in_anchor=self.in_anchor,
+        )
         return queries.qos_priority(name.decode("utf-8", "surrogateescape"))
 
     def stop(self) -> None:

@@ -49,14 +49,14 @@ class CommandQueries:
         return f"Slurm's commands ({self.why})" if self.why else "Slurm's commands"
 
     def version(self) -> str:
-        """See `Queries.version`."""
+        """Return the version of the installed Slurm, such as ``24.11.5``."""
         words = self._run("ask for Slurm's version", ["scontrol", "--version"]).split()
         if not words or not words[-1][:1].isdigit():  # "slurm 24.11.5"; Debian: "slurm-wlm 24.11.5"
             raise ClusterError(f"ask for Slurm's version: unexpected answer {' '.join(words)!a}")
         return words[-1]
 
     def cluster_name(self) -> str | None:
-        """See `Queries.cluster_name`."""
+        """Return ClusterName as slurmctld has it; None when it has none."""
         output = self._run("ask for the cluster's name", ["scontrol", "show", "config"])
         for line in output.splitlines():
             key, _, value = line.partition("=")
@@ -137,11 +137,6 @@ class CommandQueries:
         except ClusterError as err:
             if err.code not in MISSING:
                 raise
-
-    def signal_job(self, job_id: int, number: int) -> None:
-        """See `Queries.signal_job`; to a pending job scancel tries for a minute and more."""
-        argv = ["scancel", f"--signal={number}", str(job_id)]
-        self._run(f"send signal {number} to job {job_id}", argv)
 
     def _run(self, operation: str, argv: list[str]) -> str:
         """Run a command and return its output; ClusterError as `Queries` says."""

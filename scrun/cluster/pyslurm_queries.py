@@ -56,14 +56,6 @@ class PyslurmQueries:
         self._module = module
         self._error: type[Exception] = module.RPCError  # core/error.pyx
 
-    def cluster_name(self) -> str | None:
-        """Ask slurmctld for its configuration (core/slurmctld/config.pyx)."""
-        try:
-            name = self._module.slurmctld.Config.load().cluster_name
-        except self._error as err:
-            raise (self._refusal_of("ask for the cluster's name", err) or err) from err
-        return str(name) if name else None
-
     def qos_priority(self, name: str) -> int | None:
         """Ask slurmdbd for all QOS (deprecated.pyx; db.QualityOfService has no priority)."""
         record = self._module.qos().get().get(name)
@@ -99,11 +91,16 @@ class PyslurmQueries:
     def steps(self, job_id: int) -> list[Step]:
         """Load the steps (core/job/step.pyx); it cannot do so for a job that has none."""
         try:
-            return self._load_steps(f"query steps of job {job_id}", job_id)
-        except ClusterError as err:
-            if err.code in MISSING:
+            loaded = self._module.JobSteps.load(job_id)
+        except self._error as err:
+            refusal = self._refusal_of(f"query steps of job {job_id}", err)
+            if refusal and refusal.code in MISSING:
                 return []
-            raise
+            raise (refusal or err) from err
+        return [
+            Step(str(step.id), name=step.name or "", node_list=",".join(step.allocated_nodes or ()))
+            for step in loaded.values()
+        ]
 
     def cancel(self, job_id: int) -> None:
         """Cancel a job (core/job/job.pyx).
@@ -117,35 +114,6 @@ class PyslurmQueries:
             refusal = self._refusal_of(f"cancel job {job_id}", err)
             if not refusal or refusal.code not in MISSING:
                 raise (refusal or err) from err
-
-    def signal_job(self, job_id: int, number: int) -> None:
-        """Signal each numbered step (core/job/step.pyx).
-
-        Not by ``Job.send_signal``, whose errors may be stale as those of ``cancel``: a signal
-        must not be sent twice. So an error while sending is final.
-        """
-        steps = self._load_steps(f"send signal {number} to job {job_id}", job_id)
-        numbered = [step.step_id for step in steps if step.step_id.isdecimal()]
-        if not numbered:
-            raise NotAnsweredError("no step to signal")
-        for step_id in numbered:
-            step = self._module.JobStep(job_id, int(step_id))
-            try:
-                step.send_signal(number)
-            except self._error as err:
-                operation = f"send signal {number} to step {job_id}.{step_id}"
-                otherwise = ClusterError(f"{operation}: {err}")
-                raise (self._refusal_of(operation, err) or otherwise) from err
-
-    def _load_steps(self, operation: str, job_id: int) -> list[Step]:
-        try:
-            loaded = self._module.JobSteps.load(job_id)
-        except self._error as err:
-            raise (self._refusal_of(operation, err) or err) from err
-        return [
-            Step(str(step.id), name=step.name or "", node_list=",".join(step.allocated_nodes or ()))
-            for step in loaded.values()
-        ]
 
     def _refusal_of(self, operation: str, err: Exception) -> ClusterError | None:
         """Return Slurm's answer in ``err``; None when it is the system's, or pyslurm's own."""
@@ -167,7 +135,7 @@ class QueriesWithFallback:
 
     Args:
         pyslurm: asked first.
-        commands: asked then; always for the version and what pyslurm once turned out to lack.
+        commands: asked then; always for what pyslurm once turned out to lack.
         title: both versions, for `describe`.
     """
 
@@ -184,14 +152,6 @@ class QueriesWithFallback:
         """See `Queries.describe`."""
         told = "".join(f"; {operation} by command: {why}" for operation, why in self._told.items())
         return f"{self._title}{told}"
-
-    def version(self) -> str:
-        """See `Queries.version`; pyslurm knows only what it was built for."""
-        return self._commands.version()
-
-    def cluster_name(self) -> str | None:
-        """See `Queries.cluster_name`."""
-        return self._ask("cluster_name", self._pyslurm.cluster_name, self._commands.cluster_name)
 
     def qos_priority(self, name: str) -> int | None:
         """See `Queries.qos_priority`."""
@@ -222,14 +182,6 @@ class QueriesWithFallback:
     def cancel_step(self, job_id: int, step_id: str) -> None:
         """See `Queries.cancel_step`; pyslurm's own does not say whether it has."""
         self._commands.cancel_step(job_id, step_id)
-
-    def signal_job(self, job_id: int, number: int) -> None:
-        """See `Queries.signal_job`."""
-        self._ask(
-            "signal_job",
-            lambda: self._pyslurm.signal_job(job_id, number),
-            lambda: self._commands.signal_job(job_id, number),
-        )
 
     def _ask(self, operation: str, first: Callable[[], T], second: Callable[[], T]) -> T:
         if operation not in self._lacking:

@@ -1,4 +1,4 @@
-"""Questions to Slurm, and the two orders (cancel, signal) that need no container's step.
+"""Questions to Slurm about jobs, steps and QOS, and the order to cancel one.
 
 Every call blocks until Slurm has answered: make them on a worker thread or in a process without a
 loop. `choose_queries` picks who answers: Slurm's commands, or pyslurm where it can be trusted to.
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
         def describe(self) -> str:
             """Say who answers and why, in one line for people."""
 
-        def version(self) -> str:
-            """Return the version of the installed Slurm, such as ``24.11.5``."""
-
-        def cluster_name(self) -> str | None:
-            """Return ClusterName of slurm.conf; None when it has none."""
-
         def qos_priority(self, name: str) -> int | None:
             """Return the priority of a QOS; None: there is no such, or no accounting here."""
 
@@ -54,13 +48,6 @@ if TYPE_CHECKING:
 
         def cancel_step(self, job_id: int, step_id: str) -> None:
             """End one step; one that is over or unknown is fine."""
-
-        def signal_job(self, job_id: int, number: int) -> None:
-            """Send a signal to the processes of a job's steps, but not to a batch script.
-
-            A step with a container is its node's OCI runtime: see the backend for how a signal
-            reaches a container. An unknown job is ESLURM_INVALID_JOB_ID.
-            """
 
 
 # Those of job_state_string() in Slurm 22.05 to 26.05 after which nothing of the job runs. All

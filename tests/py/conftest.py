@@ -68,6 +68,19 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"cluster: Slurm {root.slurm} ({suite})" if root else f"cluster: {suite}, not built"
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say on which cluster tests ran: the header could not when its root was still to be built.
+
+    It is the process with the terminal that says so, xdist's controller, which has no cluster.
+    """
+    stats = terminalreporter.stats
+    ran = [*stats.get("passed", ()), *stats.get("failed", ())]
+    if any("slurm" in report.keywords for report in ran):
+        terminalreporter.write_line(pytest_report_header(config))
+
+
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A cluster without our package."""

@@ -67,7 +67,10 @@ def open_place(
     oci_conf = read_beside(slurm_conf, log.warn)
     backend = _make_backend(settings, container, attendant, oci_conf)
     if options.backend == "slurm":
+        container.pyslurm = settings.pyslurm
+        container.command_timeout_s = settings.command_timeout_s
         live = LiveHost(container, cluster_name("slurm", slurm_conf), backend)
+        live.in_anchor = False
         request = _request(options, settings, container, config, search)
         with _allocated(live, request, attendant) as place:
             backend.job_variables |= options.job_env

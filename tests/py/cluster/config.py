@@ -22,7 +22,7 @@ MpiDefault=none
 ReturnToService=2
 KillWait=2
 SlurmdParameters=config_overrides
-# Exit codes after scontrol forgot the job; sacct would need slurmdbd.
+# The record of a job's end, also after scontrol forgot it; sacct would need slurmdbd.
 JobCompType=jobcomp/filetxt
 JobCompLoc=/var/log/slurm/jobcomp.log
 FirstJobId={first_job_id}

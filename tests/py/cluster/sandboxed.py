@@ -161,13 +161,17 @@ class SandboxCluster(Cluster):
         """See ``Cluster.log_tail``."""
         return read_logs(self.sandbox.root)
 
-    def _forgotten_job(self, job_id: int) -> dict[str, str]:
+    def completion_record(self, job_id: int) -> dict[str, str]:
+        """Return what slurmctld wrote down at a job's end (JobCompType), empty until then."""
         log = self.root_path("/var/log/slurm/jobcomp.log")
         lines = log.read_text().splitlines() if log.exists() else []
         for line in reversed(lines):
             if line.startswith(f"JobId={job_id} "):
                 return _parse_fields(line)
         return {}
+
+    def _forgotten_job(self, job_id: int) -> dict[str, str]:
+        return self.completion_record(job_id)
 
 
 def _remove_freezers(first: int) -> None:

@@ -23,9 +23,8 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 INSIDE = (Path(__file__).parent / "inside.py").read_text()
 UNKNOWN_JOB = 66999999
 STEP = """
-trap 'echo "$1" > "$2"; exit 0' USR1
-echo ready > "$2"
-while :; do sleep 0.05; done
+echo ready > "$1"
+exec sleep 600
 """
 
 
@@ -33,20 +32,16 @@ class Site(Protocol):
     """A cluster, its jobs, and who is asked about them."""
 
     queries: "Queries"
-    cluster_name: str
     user_id: int
 
     def pending_job(self) -> int:
         """Return a job that its user holds."""
 
     def running_job(self, step_name: str) -> int:
-        """Return a job whose step 0 has this name and waits for SIGUSR1."""
+        """Return a job whose step 0 has this name."""
 
     def finished_job(self, exit_code: int) -> int:
         """Return a job that is over."""
-
-    def is_signalled(self, job_id: int) -> bool:
-        """Tell whether the step has got SIGUSR1."""
 
     def wait_until_over(self, job_id: int) -> None:
         """Wait for the end."""
@@ -92,15 +87,6 @@ class RemoteQueries:
         """As `Queries`."""
         return str(self.ask("describe"))
 
-    def version(self) -> str:
-        """As `Queries`."""
-        return str(self.ask("version"))
-
-    def cluster_name(self) -> str | None:
-        """As `Queries`."""
-        name: str | None = self.ask("cluster_name")
-        return name
-
     def qos_priority(self, name: str) -> int | None:
         """As `Queries`."""
         priority: int | None = self.ask("qos_priority", name)
@@ -126,10 +112,6 @@ class RemoteQueries:
         """As `Queries`."""
         self.ask("cancel_step", job_id, step_id)
 
-    def signal_job(self, job_id: int, number: int) -> None:
-        """As `Queries`."""
-        self.ask("signal_job", job_id, number)
-
 
 class ClusterSite:
     """A real cluster, asked by commands or by the pyslurm that is installed there."""
@@ -138,9 +120,6 @@ class ClusterSite:
         self.cluster = cluster
         self.queries: Queries = RemoteQueries(cluster, kind)
         self.user_id = int(self._output("id", "-u"))
-        shown = self._output("scontrol", "show", "config").splitlines()
-        line = next(line for line in shown if line.startswith("ClusterName"))
-        self.cluster_name = line.split("=")[1].strip()
         # Below the home directory, which nodes share.
         self._directory = self._output("sh", "-c", 'mktemp -d "$HOME/scrun-queries-XXXXXX"')
         self._jobs: list[int] = []
@@ -177,7 +156,7 @@ class ClusterSite:
         """See `Site`."""
         step = self._write("step.sh", STEP)
         said = f"{self._directory}/$SLURM_JOB_ID"
-        script = f'#!/bin/sh\nsrun --job-name="$NAME" sh {step} got {said}\n'
+        script = f'#!/bin/sh\nsrun --job-name="$NAME" sh {step} {said}\n'
         job_id = self._submit(f"--export=ALL,NAME={step_name}", self._write("batch.sh", script))
         self.cluster.wait_until(
             lambda: self._said(job_id) == "ready", timeout_s=30, what="the step runs"
@@ -189,13 +168,6 @@ class ClusterSite:
         job_id = self._submit("--wrap", f"exit {exit_code}")
         self.wait_until_over(job_id)
         return job_id
-
-    def is_signalled(self, job_id: int) -> bool:
-        """See `Site`."""
-        self.cluster.wait_until(
-            lambda: self._said(job_id) == "got", timeout_s=10, what="the step has got it"
-        )
-        return True
 
     def wait_until_over(self, job_id: int) -> None:
         """See `Site`."""
@@ -214,15 +186,6 @@ class TruthfulCommands:
     def describe(self) -> str:
         """As `Queries`."""
         return "records"
-
-    def version(self) -> str:
-        """As `Queries`."""
-        return "25.11.1"
-
-    def cluster_name(self) -> str | None:
-        """As `Queries`."""
-        self.asked.append("cluster_name")
-        return str(self._fake.name)
 
     def qos_priority(self, name: str) -> int | None:
         """As `Queries`."""
@@ -257,15 +220,10 @@ class TruthfulCommands:
         """As `Queries`."""
         self.asked.append("cancel_step")
 
-    def signal_job(self, job_id: int, number: int) -> None:
-        """As `Queries`."""
-        self.asked.append("signal_job")
-
 
 class FakeSite:
     """The fake pyslurm's cluster."""
 
-    cluster_name = "dev"
     user_id = 1000
 
     def __init__(self, module: ModuleType) -> None:
@@ -294,10 +252,6 @@ class FakeSite:
         """See `Site`."""
         state = "FAILED" if exit_code else "COMPLETED"
         return self.add(state, status=exit_code << 8, reason="NonZeroExitCode")
-
-    def is_signalled(self, job_id: int) -> bool:
-        """See `Site`."""
-        return bool(self.fake.jobs[job_id].steps[0].signals == [10])
 
     def wait_until_over(self, job_id: int) -> None:
         """See `Site`."""

@@ -76,7 +76,6 @@ def test_pyslurm_that_matches(environment: dict[str, str], fake_path: Path) -> N
     chosen = choose_queries("auto", environment, 10)
     assert chosen.name == "pyslurm"
     assert chosen.describe() == "pyslurm 25.11.2 with Slurm 25.11.1"
-    assert chosen.version() == "25.11.1"
     assert chosen.job(1) is None  # by the fake: there is no squeue
 
 

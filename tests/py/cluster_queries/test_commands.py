@@ -24,6 +24,14 @@ sys.stdin.read()
 """
 
 
+def test_what_pyslurm_is_compared_with(remote: RemoteQueries, cluster: Cluster) -> None:
+    """The version of Slurm, and that slurmctld answers: with its ClusterName."""
+    assert remote.ask("version") == cluster.slurm_version
+    shown = cluster.run(["scontrol", "show", "config"], check=True).stdout.decode()
+    line = next(line for line in shown.splitlines() if line.startswith("ClusterName"))
+    assert remote.ask("cluster_name") == line.split("=")[1].strip()
+
+
 def test_no_accounting_is_no_error(remote: RemoteQueries) -> None:
     """Without slurmdbd there are no priorities; a debug line tells so."""
     assert remote.qos_priority("normal") is None
@@ -97,7 +105,7 @@ def test_the_job_of_another_user_is_not_ours_to_end(
 
 def test_commands_are_logged_as_one_can_paste_them(remote: RemoteQueries) -> None:
     """Style guide, messages: every command run is a debug line."""
-    remote.cluster_name()
+    remote.ask("cluster_name")
     assert "debug: run scontrol show config\n" in remote.log
     remote.job(1)
     line = next(line for line in remote.log.splitlines() if "run squeue" in line)

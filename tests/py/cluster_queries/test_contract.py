@@ -2,10 +2,7 @@
 
 import pytest
 
-from scrun.errors import ClusterError
 from tests.py.cluster_queries.sites import UNKNOWN_JOB, Site
-
-SIGUSR1 = 10
 
 
 def test_a_running_job(site: Site) -> None:
@@ -61,28 +58,6 @@ def test_cancel_ends_a_job_and_is_content_when_it_is_gone(site: Site) -> None:
     assert job and (job.state, job.is_over) == ("CANCELLED", True)
     site.queries.cancel(job_id)
     site.queries.cancel(UNKNOWN_JOB)
-
-
-def test_a_signal_reaches_the_steps(site: Site) -> None:
-    """As ``scancel --signal``."""
-    job_id = site.running_job("main")
-    site.queries.signal_job(job_id, SIGUSR1)
-    assert site.is_signalled(job_id)
-
-
-def test_a_signal_to_an_unknown_job_is_refused(site: Site) -> None:
-    """There is nobody who could have got it."""
-    with pytest.raises(ClusterError) as caught:
-        site.queries.signal_job(UNKNOWN_JOB, SIGUSR1)
-    assert caught.value.code == "ESLURM_INVALID_JOB_ID"
-    assert str(UNKNOWN_JOB) in caught.value.message
-
-
-def test_the_cluster_has_a_name_and_a_version(site: Site) -> None:
-    """ClusterName of slurm.conf; a version begins with year and month."""
-    assert site.queries.cluster_name() == site.cluster_name
-    major, minor = site.queries.version().split(".")[:2]
-    assert int(major) >= 22 and int(minor) in range(1, 13)
 
 
 def test_an_unknown_qos_has_no_priority(site: Site) -> None:

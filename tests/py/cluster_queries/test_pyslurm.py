@@ -7,7 +7,7 @@ from scrun.cluster.pyslurm_queries import PyslurmQueries
 from scrun.errors import ClusterError
 from tests.py.cluster_queries.sites import FakeSite
 
-EAGAIN, SIGUSR1 = 11, 10
+EAGAIN = 11
 
 
 def test_its_answers_need_no_command(fake_site: FakeSite) -> None:
@@ -16,8 +16,7 @@ def test_its_answers_need_no_command(fake_site: FakeSite) -> None:
     fake_site.fake.qualities = {"high": 10}
     queries = fake_site.queries
     assert queries.job(job_id) and queries.steps(job_id)
-    assert queries.cluster_name() == "dev" and queries.qos_priority("high") == 10
-    queries.signal_job(job_id, SIGUSR1)
+    assert queries.qos_priority("high") == 10
     queries.cancel(job_id)
     assert fake_site.commands.asked == []
     assert queries.describe() == "fake"
@@ -60,7 +59,7 @@ def test_a_rarer_error_has_pyslurm_s_name_for_it(fake_site: FakeSite) -> None:
     """Its constants are those of the Slurm it was built for."""
     fake_site.fake.refusal = 2037
     with pytest.raises(ClusterError) as caught:
-        fake_site.queries.cluster_name()
+        fake_site.queries.job(1)
     assert caught.value.code == "ESLURM_DISABLED"
 
 
@@ -72,40 +71,6 @@ def test_a_stale_errno_of_cancel_is_not_believed(fake_site: FakeSite) -> None:
     assert fake_site.commands.asked == ["cancel"]
 
 
-def test_a_signal_is_not_sent_twice(fake_site: FakeSite, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed half-way is an error, not a reason to send it again by a command."""
-    steps = [fake_site.fake.FakeStep(0, "a"), fake_site.fake.FakeStep(1, "b")]
-    job_id = fake_site.add("RUNNING", steps=steps)
-    import pyslurm
-
-    sent = pyslurm.JobStep.send_signal
-
-    def fail_later(step: object, number: int) -> None:
-        if steps[0].signals:
-            raise pyslurm.RPCError(EAGAIN)
-        sent(step, number)
-
-    monkeypatch.setattr(pyslurm.JobStep, "send_signal", fail_later)
-    with pytest.raises(ClusterError, match=r"send signal 10 to step 1\.1"):
-        fake_site.queries.signal_job(job_id, SIGUSR1)
-    assert steps[0].signals == [SIGUSR1]
-    assert fake_site.commands.asked == []
-
-
-def test_a_signal_without_a_step_is_left_to_the_command(fake_site: FakeSite) -> None:
-    """scancel says what becomes of it."""
-    fake_site.queries.signal_job(fake_site.pending_job(), SIGUSR1)
-    assert fake_site.commands.asked == ["signal_job"]
-
-
-def test_a_signal_that_pyslurm_does_not_know(fake_site: FakeSite) -> None:
-    """Python's signal module names two of the realtime signals; scancel takes all."""
-    job_id = fake_site.running_job("main")
-    fake_site.queries.signal_job(job_id, 40)
-    assert fake_site.commands.asked == ["signal_job"]
-    assert fake_site.fake.jobs[job_id].steps[0].signals == []
-
-
 def test_an_operation_that_is_lacking_is_tried_once(
     fake_site: FakeSite, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -115,7 +80,6 @@ def test_an_operation_that_is_lacking_is_tried_once(
     try:
         for _ in range(3):
             assert fake_site.queries.qos_priority("high") is None
-        fake_site.queries.cluster_name()
     finally:
         log.configure()
     assert fake_site.commands.asked == ["qos_priority"] * 3

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.py.cluster.sandboxed import SandboxCluster
 from tests.py.engines.engine import IMAGE, only_line
 from tests.py.engines.podman import Podman
 
@@ -28,6 +29,20 @@ def test_a_command_runs_in_a_job_and_its_status_comes_back(
     job = podman.cluster.completed_job(int(job_id))
     assert (job["JobState"], job["ExitCode"]) == (job_state, f"{status}:0")
     assert job["UserId"] == f"alice({podman.uid})"
+
+
+def test_accounting_keeps_the_status(podman: Podman) -> None:
+    """In the record that slurmctld writes at a job's end: the job's, and its worst step's."""
+    cluster = podman.cluster
+    if not isinstance(cluster, SandboxCluster):
+        pytest.skip("where this cluster keeps its records is not known")
+    done = podman("run", "--rm", IMAGE, "sh", "-c", "echo $SLURM_JOB_ID; exit 7")
+    assert done.returncode == 7
+    record = cluster.wait_until(
+        lambda: cluster.completion_record(int(done.stdout)), timeout_s=20, what="it is written"
+    )
+    assert (record["JobState"], record["UserId"]) == ("FAILED", f"alice({podman.uid})")
+    assert (record["ExitCode"], record["DerivedExitCode"]) == ("7:0", "7:0")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Each class names the source file it was read from. What tests arrange is in `fak
 """
 
 from . import dlopen  # isort: skip
-from . import db, slurmctld
+from . import db
 from .deprecated import qos
 from .error import PyslurmError, RPCError
 from .job import Job, JobStep, JobSteps
@@ -32,5 +32,4 @@ __all__ = [
     "db",
     "dlopen",
     "qos",
-    "slurmctld",
 ]

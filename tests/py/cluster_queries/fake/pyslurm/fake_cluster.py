@@ -5,12 +5,11 @@ import dataclasses
 
 @dataclasses.dataclass
 class FakeStep:
-    """A step; ``nodes`` is a node list, ``signals`` what it was sent."""
+    """A step; ``nodes`` is a node list."""
 
     step_id: int | str
     name: str
     nodes: str = "n1"
-    signals: list[int] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -28,13 +27,12 @@ class FakeJob:
 
 jobs: dict[int, FakeJob] = {}
 qualities: dict[str, int] | None = None  # priority by name; None: no slurmdbd
-name: str | None = "dev"
 refusal = 0  # what every call fails with, an errno of Slurm
 stale_errno = 0  # what an earlier system call left in errno
 
 
 def reset() -> None:
     """Start anew."""
-    global qualities, name, refusal, stale_errno
+    global qualities, refusal, stale_errno
     jobs.clear()
-    qualities, name, refusal, stale_errno = None, "dev", 0, 0
+    qualities, refusal, stale_errno = None, 0, 0

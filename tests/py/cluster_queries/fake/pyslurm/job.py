@@ -1,7 +1,6 @@
 """core/job/job.pyx and core/job/step.pyx."""
 
 import os
-import signal
 
 from . import fake_cluster
 from .error import RPCError, verify_rpc
@@ -14,14 +13,6 @@ def _find(job_id: int) -> fake_cluster.FakeJob:
     if job_id not in fake_cluster.jobs:
         raise RPCError(INVALID_JOB_ID)
     return fake_cluster.jobs[job_id]
-
-
-def _signal_to_num(number: int) -> int:
-    """utils/helpers.pyx: only what the signal module names."""
-    try:
-        return signal.Signals(number).value
-    except Exception:
-        raise ValueError(f"Invalid Signal: {number}.") from None
 
 
 class Job:
@@ -39,12 +30,7 @@ class Job:
         return job
 
     def cancel(self) -> None:
-        """SIGKILL."""
-        self.send_signal(9)
-
-    def send_signal(self, number: int, steps: str = "children", hurry: bool = False) -> None:
-        """Report what is in errno after the call, whatever the call returned."""
-        number = _signal_to_num(number)
+        """SIGKILL; report what is in errno after the call, whatever the call returned."""
         errno = fake_cluster.stale_errno
         try:
             record = _find(self.id)
@@ -53,14 +39,10 @@ class Job:
         else:
             if record.state not in ("PENDING", "RUNNING"):
                 errno = ALREADY_DONE
-            elif number == 9:
-                record.state, record.nodes = "CANCELLED", record.nodes
             else:
-                for step in record.steps:
-                    step.signals.append(number)
-        if errno == ALREADY_DONE or (errno == INVALID_JOB_ID and number == 9):
-            return
-        verify_rpc(errno)
+                record.state = "CANCELLED"
+        if errno not in (ALREADY_DONE, INVALID_JOB_ID):
+            verify_rpc(errno)
 
     @property
     def state(self) -> str:
@@ -140,8 +122,3 @@ class JobStep:
     def allocated_nodes(self) -> list[str]:
         """cstr.to_list() cuts at every comma, in brackets too."""
         return self._record.nodes.split(",")
-
-    def send_signal(self, number: int) -> None:
-        """slurm_signal_job_step(), its result checked."""
-        number = _signal_to_num(number)
-        self._record.signals.append(number)
