@@ -14,11 +14,10 @@ from scrun import log
 from scrun.cluster.local_guard import Guard
 from scrun.cluster.local_job import describe_job
 from scrun.cluster.local_runtime import NO_CGROUPS, choose_runtime
-from scrun.cluster.runtime_commands import with_signal
 from scrun.errors import ClusterError, ScrunError
 from scrun.host.directory import write_file
 from scrun.host.process import Process, spawn, spawn_quietly
-from scrun.oci.patterns import PatternValues, expand_command, quote_word
+from scrun.oci.patterns import quote_word
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from scrun.cluster.backend import Done, Opened, Prepared
     from scrun.cluster.control import ControlStep, TextAnswer
+    from scrun.cluster.local_patterns import SitePatterns
     from scrun.cluster.local_terminal import TerminalRun
     from scrun.host.loop import Loop
     from scrun.oci.oci_conf import OciConf
@@ -72,10 +72,10 @@ class LocalBackend:
         self._runtime: list[str] = []
         self._guard: Guard | None = None
         self._process: Process | None = None
+        self._site: SitePatterns | None = None
         self._terminal: TerminalRun | None = None
         # The same ID may be in use under another --root, and a runtime's cgroup has its name.
         self._runtime_id = f"{container_id[:200]}.{os.getpid()}"
-        self._bundle = ""
         self._control: ControlStep | None = None
         self._started = False
         self._over = False
@@ -103,8 +103,9 @@ class LocalBackend:
         preserved: int,
         terminal: str | None,
     ) -> Process:
-        """See `Backend.start`; ``argv`` is srun's and means nothing here."""
-        self._bundle = bundle
+        """See `Backend.start`; of ``argv``, srun's, no option means anything here."""
+        if not self._runtime:
+            self._patterns.begin(bundle, argv)
         command = self._command("run", "--bundle", bundle)
         if preserved and self._runtime:
             command[-1:-1] = ["--preserve-fds", str(preserved)]
@@ -154,7 +155,8 @@ class LocalBackend:
 
         try:
             name = choose_node([os.uname().nodename], node)
-            command = self._expand(pattern) if pattern else exec_pattern(self._query(), None)
+            site = self._patterns
+            command = site.expand(pattern) if pattern else exec_pattern(self._query(), None)
         except ScrunError as err:
             done(err, {})
             return
@@ -244,6 +246,8 @@ class LocalBackend:
             self._terminal.is_over = True
         if self._control is not None:
             self._control.close()
+        if not self._runtime and self._process is not None:
+            self._patterns.end_rest(self._process.pid, session=self._terminal is not None)
 
     def settle(self, done: Callable[[], None]) -> None:
         """See `Backend.settle`: the runtime removes the container, its process first."""
@@ -299,6 +303,10 @@ class LocalBackend:
         self.job_id, self.job_variables = job["job_id"], dict(job["variables"])
 
     def _deliver(self, number: int, done: Done, tries: int) -> None:
+        if self._over:  # while it was to be tried again
+            done(None)
+            return
+
         def delivered(status: int) -> None:
             if status == 0 or self._over:
                 if number == SIGKILL:
@@ -344,16 +352,12 @@ class LocalBackend:
     def _command(self, verb: str, *options: str) -> list[str]:
         if self._runtime:
             return [*self._runtime, verb, *options, self._runtime_id]
-        assert self._oci_conf is not None
-        pattern = self._oci_conf.runtime_run if verb == "run" else self._oci_conf.runtime_delete
-        return ["/bin/sh", "-c", self._expand(pattern or "")]
+        return self._patterns.run() if verb == "run" else self._patterns.removal()
 
     def _kill_command(self, number: int) -> list[str]:
         if self._runtime:
             return [*self._runtime, "kill", self._runtime_id, str(number)]
-        assert self._oci_conf is not None
-        pattern = with_signal(self._oci_conf.runtime_kill or "", str(number))
-        return ["/bin/sh", "-c", self._expand(pattern)]
+        return self._patterns.kill(number)
 
     def _query(self) -> str | None:
         """Return a line of shell that prints the runtime's state document, None without one."""
@@ -361,19 +365,16 @@ class LocalBackend:
             words = [quote_word(word) for word in self._runtime]
             return " ".join([*words, "state", quote_word(self._runtime_id)])
         pattern = self._oci_conf.runtime_query if self._oci_conf else None
-        return self._expand(pattern) if pattern else None
+        return self._patterns.expand(pattern) if pattern else None
 
-    def _expand(self, pattern: str) -> str:
-        values = PatternValues(
-            bundle=self._bundle,
-            rootfs=f"{self._bundle}/rootfs",
-            spool_dir=self._spool_dir,
-            job_id=self.job_id,
-            user=self._user[0],
-            uid=self._user[1],
-            node=os.uname().nodename,
-        )
-        return expand_command(pattern, values)
+    @property
+    def _patterns(self) -> SitePatterns:
+        if self._site is None:
+            from scrun.cluster.local_patterns import SitePatterns  # most sites name no runtime
+
+            self._site = SitePatterns(self._oci_conf, self._spool_dir, self._user)
+        self._site.job_id = self.job_id
+        return self._site
 
     def _commands_environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         merged = self._environment | self.job_variables | dict(variables)

@@ -345,6 +345,7 @@ class StepSignals:
             step_id=int(self.step_id),
             user=self._user,
             bundle=self.bundle,
+            run=self._oci_conf.runtime_run if self._oci_conf else None,
         )
 
     def _when_found(self, found: Callable[[], None]) -> None:

@@ -12,7 +12,10 @@ SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 
 
 class PatternValues:
-    """What the letters stand for. ``args`` None (no command known) gives ``/bin/false``."""
+    """What the letters stand for. ``args`` None (no command known) gives ``/bin/false``.
+
+    ``pid``, ``node`` and ``task_id`` may be text in whose place a shell's variable comes later.
+    """
 
     __slots__ = (
         *("args", "bundle", "env_file", "job_id", "spool_dir", "node", "pid"),
@@ -31,7 +34,7 @@ class PatternValues:
         node: str,
         step_id: int = 0,
         task_id: int | str = 0,
-        pid: int | None = None,
+        pid: int | str | None = None,
         env_file: str | None = None,
         args: list[str] | None = None,
     ) -> None:
@@ -66,6 +69,12 @@ class PatternValues:
         }
         found = values.get(letter)
         return None if found is None else str(found)
+
+
+def has_letter(pattern: str, letters: str) -> bool:
+    """Tell whether a pattern has one of the letters: ``%b``, but not ``%%b``."""
+    pieces = pattern.replace("%%", "").split("%")[1:]
+    return any(piece[:1] in letters for piece in pieces if piece)
 
 
 def expand_path(pattern: str, values: PatternValues) -> str:
