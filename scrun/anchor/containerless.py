@@ -49,7 +49,7 @@ def _ask_policy(command: Command, make_policy: Callable[[SearchPath], Policy]) -
     slurm_conf = locate_slurm_conf(str(given) if given else None, environment)
     policy = make_policy(site_search(environment, slurm_conf))
     settings = policy.settings()
-    backend = choose_backend(settings, slurm_conf)
+    backend = choose_backend(settings, slurm_conf, environment)
     user, loop = Caller(), Loop()
 
     def runtime_features(resume: Callable[..., None]) -> None:

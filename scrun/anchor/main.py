@@ -122,7 +122,7 @@ class Anchor:
         settings = self.policy.settings()
         container.pyslurm = settings.pyslurm
         container.command_timeout_s = settings.command_timeout_s
-        container.backend = choose_backend(settings, slurm_conf)
+        container.backend = choose_backend(settings, slurm_conf, container.environment)
         if container.backend == "local" and settings.backend == "auto":
             log.info(f"{container.id}: no slurm.conf: the container runs on this machine")
         host = self.make_host(cluster_name(container.backend, slurm_conf))

@@ -10,9 +10,7 @@ import posix
 
 from scrun.errors import ConfigError
 from scrun.host.paths import exists
-from scrun.oci.slurm_conf import find_cluster_name
-
-DEFAULT_SLURM_CONF = "/etc/slurm/slurm.conf"
+from scrun.oci.slurm_conf import default_slurm_conf, find_cluster_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,17 +162,18 @@ def locate_slurm_conf(given: str | None, environment: Mapping[str, str]) -> str:
         ConfigError: ``given`` (the option -f) is not there.
     """
     if not given:
-        return environment.get("SLURM_CONF") or DEFAULT_SLURM_CONF
+        return environment.get("SLURM_CONF") or default_slurm_conf()
     path = given if given.startswith("/") else f"{posix.getcwd()}/{given}"
     if not exists(path):
         raise ConfigError(f"-f {given}: no such file")
     return path
 
 
-def choose_backend(settings: Settings, slurm_conf: str) -> str:
+def choose_backend(settings: Settings, slurm_conf: str, environment: Mapping[str, str]) -> str:
     """Return the name of the backend: as the setting says, ``auto`` by whether Slurm is here."""
     if settings.backend == "auto":
-        return "slurm" if exists(slurm_conf) else "local"
+        is_here = exists(slurm_conf) or "SLURM_CONF_SERVER" in environment
+        return "slurm" if is_here else "local"
     return settings.backend
 
 

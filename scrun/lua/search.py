@@ -12,6 +12,7 @@ import sys
 
 from scrun.errors import ConfigError
 from scrun.host.paths import is_directory, is_file
+from scrun.oci.slurm_conf import default_slurm_conf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
     Kind = Literal["site", "shipped"]
 
-DEFAULT_DIR = "/etc/slurm"
 _S_IFMT, _S_IFDIR, _S_IFREG = 0o170000, 0o040000, 0o100000
 _W_OK = 2
 
@@ -164,9 +164,7 @@ def site_search(environment: Mapping[str, str], slurm_conf: str | None = None) -
             raise ConfigError(f"SCRUN_LUA_DIR: {own} is no directory")
         check_owner(own, status, strict=True)
         return search
-    file = slurm_conf or environment.get("SLURM_CONF")
-    if not file:
-        return SearchPath(DEFAULT_DIR)
+    file = slurm_conf or environment.get("SLURM_CONF") or default_slurm_conf()
     return SearchPath(file.rpartition("/")[0] or ("/" if file.startswith("/") else "."))
 
 

@@ -8,12 +8,15 @@ Source: Slurm 24.11, oci.conf(5), slurm.conf(5) and how slurmstepd reads them.
 
 from __future__ import annotations
 
+import posix
+
 from scrun.errors import ConfigError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+DEFAULT, FETCHED = "/etc/slurm/slurm.conf", "/run/slurm/conf/slurm.conf"
 MAX_INCLUDES = 16  # files within files; more is a circle
 BLANKS = " \t\r\n\v\f"
 KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.")
@@ -46,6 +49,21 @@ def read_settings(path: str, depth: int = 0) -> Iterator[tuple[str, str, str]]:
         if setting is None:
             raise ConfigError(f"{place}: expected Key=Value, found {text.strip()!a}")
         yield (*setting, place)
+
+
+def default_slurm_conf() -> str:
+    """Return the slurm.conf of this machine, where it would be if there is none.
+
+    Without one of its own it may have what slurmd has fetched ("configless"), scrun.lua and
+    oci.conf with it. Source: src/common/read_config.c, _establish_config_source.
+    """
+    for path in (DEFAULT, FETCHED):
+        try:
+            posix.stat(path)
+        except OSError:
+            continue
+        return path
+    return DEFAULT
 
 
 def find_cluster_name(path: str) -> str | None:

@@ -137,3 +137,30 @@ def test_the_site_of_a_cluster_is_beside_it(slurm: ClusterRuntime) -> None:
     slurm.wait_status("web", "stopped")
     assert cluster.completed_job(job.job_id)["ExitCode"] == "3:0"
     assert slurm("delete", "web").returncode == 0
+
+
+MOVE = "mkdir -p {to} && mv {of}/slurm.conf {of}/oci.conf {to}/"
+
+
+@pytest.mark.slurm
+def test_one_that_slurmd_has_fetched(slurm: ClusterRuntime) -> None:
+    """Without one in /etc/slurm, as for Slurm's commands: slurm.conf(5), "enable_configless"."""
+    cluster, fetched = slurm.cluster, "/run/slurm/conf"
+    if not isinstance(cluster, SandboxCluster):
+        pytest.skip("this cluster's slurm.conf is not ours to move")
+    cluster.run(["sh", "-c", MOVE.format(of="/etc/slurm", to=fetched)], user="root", check=True)
+    try:
+        cluster.write_file(f"{fetched}/scrun.lua", SCRIPT)
+        argv = [slurm.program[0], "lua", "path"]
+        assert f"{fetched}/scrun.lua, beside the default" in cluster.run(argv).stdout.decode()
+        bundle = slurm.make_bundle("exit 3")
+        slurm.create("web", bundle)
+        assert bundle.read("cluster") == "dev"
+        (job,) = slurm.jobs()
+        assert slurm("start", "web").returncode == 0
+        slurm.wait_status("web", "stopped")
+        assert cluster.completed_job(job.job_id)["ExitCode"] == "3:0"
+        assert slurm("delete", "web").returncode == 0
+    finally:
+        back = f"{MOVE.format(of=fetched, to='/etc/slurm')}; rm -r /run/slurm"
+        cluster.run(["sh", "-c", back], user="root", check=True)
