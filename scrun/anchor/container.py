@@ -45,6 +45,7 @@ class Container:
         request: what policy asked for a job with.
         describe: what policy makes of the members of the state document; None: nothing else.
         interactive: its stdin is something else than /dev/null.
+        size: returns rows and columns of its terminal, 0 of none.
         staged: stage_in has succeeded, and stage_out has not run.
         backend, job: the backend's name and what it recorded of the job.
         pyslurm, command_timeout_s: the settings, for who recovers the container.
@@ -80,6 +81,7 @@ class Container:
         self.request: dict[str, Any] = {}
         self.terminal = False
         self.interactive = False
+        self.size: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.status = CREATING
         self.staged = False
         self.describe: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda _: None
@@ -156,10 +158,11 @@ class Container:
 
     def output_variables(self) -> dict[str, str]:
         """Return the SCRUN_* variables of stage functions, commands and the step (scrun(1))."""
-        return self.variables | {
-            "SCRUN_BUNDLE": self.bundle,
-            "SCRUN_ROOTFS_PATH": self.root_path or "",
-        }
+        changing = {"SCRUN_BUNDLE": self.bundle, "SCRUN_ROOTFS_PATH": self.root_path or ""}
+        rows, columns = self.size()
+        if rows:  # an engine may tell the size of its terminal later
+            changing |= {"SLURM_PTY_WIN_ROW": str(rows), "SLURM_PTY_WIN_COL": str(columns)}
+        return self.variables | changing
 
     def table(self) -> dict[str, object]:
         """Return what policy sees of the container."""

@@ -184,6 +184,7 @@ class Anchor:
             from scrun.host.terminal import Terminal  # most containers have none
 
             lifecycle.terminal = terminal = Terminal(self.config.console_size)
+            container.size = terminal.size
             if self.console is not None:
                 terminal.hand_over(self.console)
                 self.console.close()

@@ -120,8 +120,8 @@ class Terminal:
         self.close_master()
 
     def size(self) -> tuple[int, int]:
-        """Return rows and columns."""
-        return termios.tcgetwinsize(self.slave)
+        """Return rows and columns; 0 and 0: nobody has told, or it is closed."""
+        return termios.tcgetwinsize(self.slave) if self.slave >= 0 else (0, 0)
 
     def close_master(self) -> None:
         """Let go of the master."""

@@ -155,6 +155,28 @@ def test_the_size_of_config_json(runtime: Runtime, console: Console) -> None:
     assert runtime("delete", "--force", "web").returncode == 0
 
 
+def test_the_sites_script_knows_the_size(runtime: Runtime, console: Console) -> None:
+    """SLURM_PTY_WIN_ROW and SLURM_PTY_WIN_COL of its commands; without a terminal there are none."""
+    commands = 'echo "$SLURM_PTY_WIN_ROW $SLURM_PTY_WIN_COL" >>"$SCRUN_SUBMISSION_BUNDLE/sizes"'
+    stages = ("in", "out")
+    runtime.write_site(
+        "scrun.lua",
+        f"local function tell() slurm.allocator_command([==[{commands}]==]) return 0 end\n"
+        + "".join(f"function slurm_scrun_stage_{stage}() return tell() end\n" for stage in stages),
+    )
+    bundle = with_terminal(runtime.make_bundle("exit 0"), size=(25, 81))
+    create(runtime, console, bundle)
+    console.accept()
+    start(runtime)
+    runtime.wait_status("web", "stopped")
+    assert bundle.read("sizes").splitlines() == ["25 81", "25 81"]
+    assert runtime("delete", "web").returncode == 0
+    plain = runtime.run("plain", "exit 0")
+    runtime.wait_status("plain", "stopped")
+    assert plain.read("sizes").splitlines() == [" ", " "]
+    assert runtime("delete", "plain").returncode == 0
+
+
 def test_no_last_bytes_are_lost(runtime: Runtime, console: Console) -> None:
     """What a process writes just before its end arrives, and then the end of file.
 
