@@ -124,10 +124,10 @@ def test_every_key_of_oci_conf_that_is_explained_exists() -> None:
 
 
 def test_every_output_variable_is_explained(scrun_source: str) -> None:
-    """The table of SCRUN_* has what containers and scripts get, no more, no less."""
+    """The table of variables has what containers and scripts get, no more, no less."""
     explained = {name for row in ADMIN.table("variable") for name in code(row[0])}
     container = (CHECKOUT / "scrun/anchor/container.py").read_text()
-    made = set(re.findall(r'"(SCRUN_[A-Z_]+)"', container))
+    made = set(re.findall(r'"(SCRUN_[A-Z_]+|SLURM_PTY_WIN_[A-Z]+)"', container))
     logging = {"SCRUN_STDERR_DEBUG", "SCRUN_FILE_DEBUG", "SCRUN_SYSLOG_DEBUG"}
     assert explained - logging == made | {"SCRUN_ANNOTATION_…"}
     assert all(name in scrun_source for name in logging)

@@ -156,7 +156,7 @@ def test_the_size_of_config_json(runtime: Runtime, console: Console) -> None:
 
 
 def test_the_sites_script_knows_the_size(runtime: Runtime, console: Console) -> None:
-    """SLURM_PTY_WIN_ROW and SLURM_PTY_WIN_COL of its commands; without a terminal there are none."""
+    """SLURM_PTY_WIN_ROW and SLURM_PTY_WIN_COL of its commands; none without a terminal."""
     commands = 'echo "$SLURM_PTY_WIN_ROW $SLURM_PTY_WIN_COL" >>"$SCRUN_SUBMISSION_BUNDLE/sizes"'
     stages = ("in", "out")
     runtime.write_site(
