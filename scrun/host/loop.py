@@ -152,9 +152,13 @@ class Loop:
 
     def run_once(self) -> None:
         """Wait for the next events, at most `MAX_WAIT_MS`, and serve them."""
-        for fd, _ in self._poll.poll(self._next_wait_ms()):
-            callback = self._callbacks.get(fd)  # none: one of this round has ended the watch
-            if callback is not None and not _survive(callback):
+        ready = self._poll.poll(self._next_wait_ms())
+        # One of this round may end the watch of another, and whatever is opened next has its
+        # number: an event is for who was there when it came, and all others hear in the next round.
+        for fd, callback in [(fd, self._callbacks.get(fd)) for fd, _ in ready]:
+            if callback is None or self._callbacks.get(fd) is not callback:
+                continue
+            if not _survive(callback) and self._callbacks.get(fd) is callback:
                 self.forget(fd)  # or it would fail for ever
         if self._timers:
             self._serve_timers()
