@@ -21,9 +21,9 @@ ENTRY = (
 )
 
 
-def kill_anchor(runtime: Runtime) -> None:
-    """SIGKILL the anchor of ``web``, and wait until it is gone."""
-    pid = runtime.anchor_pid(runtime.state("web")["pid"])
+def kill_anchor(runtime: Runtime, name: str = "web") -> None:
+    """SIGKILL the anchor of a container, and wait until it is gone."""
+    pid = runtime.anchor_pid(runtime.state(name)["pid"])
     os.kill(pid, signal.SIGKILL)
     runtime.wait_until(lambda: not alive(pid), "the anchor is dead")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from scrun.anchor import listing
 from scrun.host.directory import take_lock
 from tests.py.lifecycle.runtimes import Runtime
 from tests.py.lifecycle.schemas import check
+from tests.py.lifecycle.test_crash import kill_anchor
 
 COLUMNS = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
 
@@ -56,7 +56,7 @@ def test_dead_anchors(runtime: Runtime) -> None:
     """As `state`: their jobs are ended, and they are stopped."""
     for name in ("one", "two"):
         runtime.run(name, "exec sleep 100")
-        os.kill(runtime.anchor_pid(runtime.state(name)["pid"]), signal.SIGKILL)
+        kill_anchor(runtime, name)
     states = {state["id"]: (state["status"], state["pid"]) for state in read(runtime)}
     assert states == {"one": ("stopped", 0), "two": ("stopped", 0)}
     for name in ("one", "two"):
