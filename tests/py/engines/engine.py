@@ -121,10 +121,15 @@ class Engine(abc.ABC):
         return int(self.text("wait", name))
 
     def job(self, container_id: str) -> Job:
-        """Return the job of a container that is up, found by the name that is the default."""
+        """Return the job of a container that is up, found by the name that is the default.
+
+        The last of that name: of a restarted one the first may be listed as completing.
+        """
         return self.cluster.wait_until(
-            lambda: next(
-                (j for j in self.cluster.jobs() if j.name == job_name(container_id)), None
+            lambda: max(
+                (j for j in self.cluster.jobs() if j.name == job_name(container_id)),
+                key=lambda j: j.job_id,
+                default=None,
             ),
             timeout_s=WAIT_S,
             what=f"job of {container_id}",
