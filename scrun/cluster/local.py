@@ -16,7 +16,7 @@ from scrun.cluster.local_job import describe_job
 from scrun.cluster.local_runtime import NO_CGROUPS, choose_runtime
 from scrun.errors import ClusterError, ScrunError
 from scrun.host.directory import write_file
-from scrun.host.process import Process, spawn, spawn_quietly
+from scrun.host.process import SIGKILL, Process, spawn, spawn_quietly
 from scrun.oci.patterns import quote_word
 
 TYPE_CHECKING = False
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 RETRY_S = 0.05
 RETRIES = 100
 STUCK_S = 1.0  # in which a reader that there is reads all that is on its way
-SIGKILL = 9
 
 
 class LocalBackend:

@@ -15,7 +15,7 @@ from scrun import log
 from scrun.cluster.local_guard import RUNTIME_NOTE
 from scrun.errors import ClusterError, HostError, ScrunError
 from scrun.host.directory import read_file, write_file
-from scrun.host.process import GROUP, SESSION, kill_relatives, read_boot
+from scrun.host.process import GROUP, SESSION, SIGKILL, kill_relatives, read_boot
 from scrun.oci.patterns import PatternValues, expand_command, has_letter, quote_word
 
 TYPE_CHECKING = False
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scrun.oci.config import Config
     from scrun.oci.oci_conf import OciConf
 
-SIGKILL = 9
 # What is not known before the start. `%p` never is: a note has it (`local_guard.Guard`).
 LATE = "brp@"
 # Sets $task_pid, and fails where the process of the note has ended: its number may be another's.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.py.lifecycle.runtimes import ClusterRuntime
+from tests.py.lifecycle.test_crash import alive
 
 pytestmark = pytest.mark.slurm
 
@@ -65,9 +66,10 @@ def test_a_short_container_has_none(slurm: ClusterRuntime) -> None:
     argv = slurm.argv("--debug", "--log", messages, "create", "--bundle", bundle.path, "web")
     silent: dict[str, Any] = {"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL}
     assert slurm.popen(argv, **silent).wait(60) == 0
+    anchor = slurm.anchor_pid(slurm.state("web")["pid"])
     assert slurm("start", "web").returncode == 0
     slurm.wait_status("web", "stopped")
-    time.sleep(SETTLED_S)
+    slurm.wait_until(lambda: not alive(anchor), "nobody is there to begin one")
     logged = slurm.outside(messages).read_text()
     assert "run srun" in logged and "control step" not in logged
     assert slurm("delete", "web").returncode == 0
