@@ -98,8 +98,9 @@ done
 
 
 GONE = 3  # status of `send` where the process has ended
-# For the shell to end: it sees no end of file while it waits for the runtime; and for srun.
-GRACE_S, LAST_S = 1.0, 3.0
+# For the shell to end by itself: one at work sees no end of its input, and works for nothing.
+GRACE_S, AT_WORK_S = 1.0, 0.1
+LAST_S = 3.0  # for srun
 
 
 class Question:
@@ -244,24 +245,28 @@ class ControlStep:
         self._write(f"@\n{NODE_FUNCTIONS}\n.", lambda *_: None)
 
     def close(self) -> None:
-        """Let the shell end."""
-        if self._feed >= 0:
-            os.close(self._feed)
-            self._feed = -1
+        """Let the shell end; one that does not is made to."""
+        if self._feed < 0:
+            return
+        os.close(self._feed)
+        self._feed = -1
+        leaving = list(self._alive)
+        wait_s = AT_WORK_S if any(self._waiting) else GRACE_S
+        self._loop.call_later(wait_s, lambda: self._end(leaving, SIGTERM))
 
     def when_gone(self, done: Callable[[], None]) -> None:
-        """Call ``done`` once srun has ended, after `close`; one that does not is made to."""
+        """Call ``done`` once srun has ended, after `close`."""
         if not self._alive:
             done()
             return
         self._when_gone = done
-        self._loop.call_later(GRACE_S, lambda: self._end_all(SIGTERM))
-        self._loop.call_later(LAST_S, lambda: self._end_all(SIGKILL))
+        self._loop.call_later(LAST_S, lambda: self._end(list(self._alive), SIGKILL))
 
-    def _end_all(self, number: int) -> None:
-        for process in self._alive:
-            log.debug(f"control step: srun {process.pid} gets signal {number}")
-            os.kill(process.pid, number)
+    def _end(self, processes: list[Process], number: int) -> None:
+        for process in processes:
+            if process in self._alive:
+                log.debug(f"control step: srun {process.pid} gets signal {number}")
+                os.kill(process.pid, number)
 
     def _process_ended(self, process: Process) -> None:
         self._alive.remove(process)

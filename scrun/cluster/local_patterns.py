@@ -13,7 +13,7 @@ import os
 
 from scrun import log
 from scrun.cluster.local_guard import RUNTIME_NOTE
-from scrun.errors import ClusterError, HostError, ScrunError
+from scrun.errors import HostError, ScrunError
 from scrun.host.directory import read_file, write_file
 from scrun.host.process import GROUP, SESSION, SIGKILL, kill_relatives, read_boot
 from scrun.oci.patterns import PatternValues, expand_command, has_letter, quote_word
@@ -127,17 +127,13 @@ class SitePatterns:
         Raises:
             ClusterError: there is none.
         """
-        from scrun.cluster.runtime_commands import with_signal  # many containers are never killed
+        from scrun.cluster.runtime_commands import kill_pattern  # many containers are never killed
 
-        pattern = self._conf.runtime_kill if self._conf else None
-        if not pattern:  # with IgnoreFileConfigJson it need not be there
-            if number != SIGKILL:
-                raise ClusterError(
-                    "oci.conf: RunTimeKill is missing: the container cannot be sent a signal",
-                    code="BAD_CONFIG",
-                )
-            pattern = "kill -s KILL %p"
-        return ["/bin/sh", "-c", self.expand(with_signal(pattern, str(number)))]
+        if number == SIGKILL and self._conf and not self._conf.runtime_kill:
+            pattern = "kill -s KILL %p"  # with IgnoreFileConfigJson there need be none
+        else:
+            pattern = kill_pattern(self._conf, str(number))
+        return ["/bin/sh", "-c", self.expand(pattern)]
 
     def removal(self) -> list[str]:
         """Return what removes the container, RunTimeDelete; harmless when it was not started.

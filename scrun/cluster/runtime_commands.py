@@ -6,9 +6,13 @@ every step. Source: oci.conf(5), "OCI Pattern"; srun(1), OUTPUT ENVIRONMENT VARI
 
 from __future__ import annotations
 
-from scrun.errors import ConfigError
+from scrun.errors import ClusterError, ConfigError
 from scrun.oci.patterns import PatternValues, expand_command, quote_word
 from scrun.oci.signals import NUMBERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from scrun.oci.oci_conf import OciConf
 
 NODE_MARK = "@SLURMD_NODENAME@"  # needs no quotes, so a variable can take its place
 NODE_VARIABLE = "${SLURMD_NODENAME}"
@@ -130,6 +134,21 @@ def update_pattern(query: str, path: str) -> str:
             'oci.conf: RunTimeQuery has no word "state", so nobody knows how to update'
         )
     return f"{before.strip()} update --resources {path} {after.strip()}"
+
+
+def kill_pattern(conf: OciConf | None, signal: str) -> str:
+    """Return RunTimeKill with a signal of ours.
+
+    Raises:
+        ClusterError: oci.conf has none.
+    """
+    pattern = conf.runtime_kill if conf else None
+    if not pattern:
+        raise ClusterError(
+            "oci.conf: RunTimeKill is missing: the container cannot be sent a signal",
+            code="BAD_CONFIG",
+        )
+    return with_signal(pattern, signal)
 
 
 def with_signal(pattern: str, signal: str) -> str:

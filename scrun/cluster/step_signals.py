@@ -12,7 +12,7 @@ from scrun import log
 from scrun.cluster.control import GONE, ControlStep
 from scrun.cluster.environment import for_questions
 from scrun.cluster.host_list import expand_hosts
-from scrun.cluster.runtime_commands import node_command, with_signal
+from scrun.cluster.runtime_commands import kill_pattern, node_command
 from scrun.errors import ClusterError, ScrunError
 
 TYPE_CHECKING = False
@@ -318,14 +318,8 @@ class StepSignals:
         Raises:
             ClusterError: oci.conf does not say how.
         """
-        kill = self._oci_conf.runtime_kill if self._oci_conf else None
+        kill = kill_pattern(self._oci_conf, '"$1"')
         query = self._oci_conf.runtime_query if self._oci_conf else None
-        if not kill:
-            raise ClusterError(
-                "oci.conf: RunTimeKill is missing: the container cannot be sent a signal",
-                code="BAD_CONFIG",
-            )
-        kill = with_signal(kill, '"$1"')
 
         def define() -> str:
             state = self.expand(query) if query else "false"
