@@ -126,6 +126,10 @@ class Policy:
             self.note(err)
             done(False, str(err), err.code)
             return
+        except Exception as err:  # who asked would wait for ever
+            log.bug(err, "policy")
+            done(False, f"internal error: {type(err).__name__}: {err}", "BUG")
+            return
         if ended:
             ok, told, code = (*plain, None, None, None)[:3]
             if ok:

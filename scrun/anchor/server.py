@@ -71,7 +71,37 @@ class Server:
     def _ask(
         self, verb: str, options: dict[str, object], operands: list[str], reply: Reply
     ) -> None:
-        """Serve a caller at the door, who would wait for ever if nobody replied."""
+        """Serve a caller at the door."""
+
+        def done(ok: bool, told: Any, code: str) -> None:
+            reply(b"" if ok else encode_reply(False, told, code))
+
+        self._answer(verb, lambda: make_request(verb, options, operands), done)
+
+    def _read(self, connection: socket) -> None:
+        self._loop.forget(connection.fileno())
+        try:
+            message = loads(connection.recv(MESSAGE_BYTES))
+            verb, options, operands = self._understand(message)
+        except (ValueError, KeyError, TypeError, AssertionError, OSError):
+            connection.close()
+            return
+
+        def done(ok: bool, told: Any, code: str) -> None:
+            _reply(connection, ok, told, code)
+            if ok and verb == "exec":
+                self.on_session(connection, told)
+            else:
+                connection.close()
+
+        process = message.get("process")
+        self._answer(verb, lambda: make_request(verb, options, operands, process), done)
+
+    def _answer(self, verb: str, request: Callable[[], dict[str, object]], reply: Done) -> None:
+        """Serve a request; ``reply`` hears of it once, whatever happens.
+
+        Else its caller would wait for ever, and so should we at our end.
+        """
         answered = False
 
         def done(ok: bool, told: Any, code: str) -> None:
@@ -79,47 +109,23 @@ class Server:
             if not answered:
                 answered = True
                 self.open_replies -= 1
-                reply(b"" if ok else encode_reply(False, told, code))
+                reply(ok, told, code)
 
         self.open_replies += 1
         try:
-            self._serve(verb, make_request(verb, options, operands), done)
+            self._serve(verb, request(), done)
         except ScrunError as err:
             done(False, str(err), err.code)
         except Exception as err:
             log.bug(err, verb)
             done(False, f"internal error: {type(err).__name__}: {err}", "BUG")
 
-    def _read(self, connection: socket) -> None:
-        self._loop.forget(connection.fileno())
-        try:
-            message = loads(connection.recv(MESSAGE_BYTES))
-            verb, request = message["verb"], self._understand(message)
-        except (ValueError, KeyError, TypeError, AssertionError, OSError):
-            connection.close()
-            return
-        except ScrunError as err:
-            _reply(connection, False, str(err), err.code)
-            connection.close()
-            return
-        self.open_replies += 1
-
-        def done(ok: bool, told: Any, code: str) -> None:
-            self.open_replies -= 1
-            _reply(connection, ok, told, code)
-            if ok and verb == "exec":
-                self.on_session(connection, told)
-            else:
-                connection.close()
-
-        self._serve(verb, request, done)
-
-    def _understand(self, message: dict[str, object]) -> dict[str, object]:
+    def _understand(self, message: dict[str, object]) -> tuple[str, dict[str, object], list[str]]:
         verb, options, operands = message["verb"], message["options"], message["operands"]
         if verb not in self._verbs:
             raise ValueError(verb)
         assert isinstance(options, dict) and isinstance(operands, list)
-        return make_request(str(verb), options, operands, message.get("process"))
+        return str(verb), options, operands
 
 
 def make_request(

@@ -15,9 +15,13 @@ from _socket import (
     SOL_SOCKET,
     socket,
 )
-from errno import EPIPE
+from errno import EINTR, EPIPE
 
 from scrun.errors import HostError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 IFLAG, OFLAG, CFLAG, LFLAG = range(4)  # of what tcgetattr returns
@@ -55,14 +59,20 @@ class Settings:
         attributes[OFLAG] &= ~termios.OPOST
         attributes[LFLAG] &= ~LINE_EDITING
         attributes[CFLAG] = attributes[CFLAG] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
-        termios.tcsetattr(self._fd, termios.TCSADRAIN, attributes)
+        self._set(attributes)
 
     def restore(self) -> None:
         """Set it as it was, once what was written to it is out."""
-        try:
-            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._attributes)
-        except termios.error:
-            return  # it is gone
+        self._set(self._attributes)
+
+    def _set(self, attributes: list[Any]) -> None:
+        while True:
+            try:
+                termios.tcsetattr(self._fd, termios.TCSADRAIN, attributes)
+            except termios.error as err:
+                if err.args[0] == EINTR:  # a signal; Python does not try again (PEP 475 leaves it)
+                    continue
+            return  # else it is gone
 
 
 class Terminal:
@@ -87,7 +97,8 @@ class Terminal:
             raise HostError("open a pseudoterminal", err) from err
         # What is typed before a container is there must not be echoed here, nor lose its meaning.
         Settings(self.slave).make_raw()
-        termios.tcsetwinsize(self.slave, size if size and all(size) else USUAL_SIZE)
+        self._seen = size if size and all(size) else USUAL_SIZE
+        termios.tcsetwinsize(self.slave, self._seen)
 
     def send_master(self, path: str) -> None:
         """Send the master to whoever listens on the AF_UNIX stream socket ``path``; it is gone.
@@ -120,8 +131,17 @@ class Terminal:
         self.close_master()
 
     def size(self) -> tuple[int, int]:
-        """Return rows and columns; 0 and 0: nobody has told, or it is closed."""
-        return termios.tcgetwinsize(self.slave) if self.slave >= 0 else (0, 0)
+        """Return rows and columns; 0 and 0: nobody has told, or it is closed.
+
+        Of one that has hung up: the last that was seen.
+        """
+        if self.slave < 0:
+            return 0, 0
+        try:
+            self._seen = termios.tcgetwinsize(self.slave)
+        except termios.error:
+            return self._seen  # a signal and stage_out come still
+        return self._seen
 
     def close_master(self) -> None:
         """Let go of the master."""

@@ -286,6 +286,26 @@ def test_a_terminal_that_goes_away(runtime: Runtime) -> None:
         seat.process.wait(30)
 
 
+def test_a_terminal_that_goes_away_in_the_midst_of_output(runtime: Runtime) -> None:
+    """Whoever carries it hears of that by a write that fails, before anybody has a signal."""
+    bundle = with_terminal(runtime.make_bundle("echo begun; while echo more; do :; done"))
+    runtime.write_site(
+        "scrun.lua",
+        "function slurm_scrun_stage_in() return slurm.SUCCESS end\n"
+        "function slurm_scrun_stage_out()\n"
+        f"  local file = assert(io.open('{bundle.path}/staged-out', 'w'))\n"
+        "  file:write('done')\n"
+        "  file:close()\n"
+        "  return slurm.SUCCESS\n"
+        "end\n",
+    )
+    with at_a_terminal(runtime, "run", "-b", bundle.path, "web") as seat:
+        seat.screen.expect_exact("begun")
+        seat.hang_up()
+        seat.process.wait(30)
+    assert bundle.read("staged-out") == "done"
+
+
 @where_no_byte_is_lost
 def test_a_long_paste(runtime: Runtime) -> None:
     """All of it arrives as it is: 8-bit clean, whatever the buffers on the way hold."""

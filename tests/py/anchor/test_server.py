@@ -1,0 +1,79 @@
+"""The anchor's socket: who asks gets an answer, whatever becomes of the verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from socket import AF_UNIX, SOCK_SEQPACKET, socket
+from typing import Any
+
+import pytest
+
+from scrun.anchor.server import Server
+from scrun.errors import StateError
+from scrun.host.loop import Loop
+from scrun.hot.wire import dumps, loads
+
+Done = Callable[[bool, Any, str], None]
+
+
+def fail(_verb: str, _request: dict[str, object], _done: Done) -> None:
+    """Serve nobody."""
+    raise RuntimeError("a mistake of ours")
+
+
+def refuse(_verb: str, _request: dict[str, object], _done: Done) -> None:
+    """Refuse as the policy does."""
+    raise StateError("it is ending", code="BAD_STATE")
+
+
+def answer_twice(_verb: str, _request: dict[str, object], done: Done) -> None:
+    """Answer, and fail after it."""
+    done(True, None, "")
+    raise RuntimeError("a mistake of ours")
+
+
+@pytest.mark.parametrize(
+    ("serve", "reply"),
+    [
+        (
+            fail,
+            {
+                "ok": False,
+                "message": "internal error: RuntimeError: a mistake of ours",
+                "code": "BUG",
+            },
+        ),
+        (refuse, {"ok": False, "message": "it is ending", "code": "BAD_STATE"}),
+        (answer_twice, {"ok": True, "value": None}),
+    ],
+)
+def test_a_verb_that_fails_is_answered(
+    tmp_path: Path, serve: Callable[[str, dict[str, object], Done], None], reply: dict[str, object]
+) -> None:
+    """The anchor stays as long as an answer is owed: one that never came would keep it for ever."""
+    loop = Loop()
+    server = Server(loop, str(tmp_path), ["kill"], serve)
+    with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
+        caller.settimeout(10)
+        caller.connect(f"{tmp_path}/anchor.sock")
+        caller.send(dumps({"verb": "kill", "id": "web", "options": {}, "operands": ["1"]}))
+        for _ in range(2):  # the connection, what it brings
+            loop.run_once()
+        assert loads(caller.recv(65536)) == reply
+    assert server.open_replies == 0
+
+
+def test_a_signal_that_is_none(tmp_path: Path) -> None:
+    """It is refused with the reason, and the policy is not asked."""
+    loop = Loop()
+    server = Server(loop, str(tmp_path), ["kill"], fail)
+    with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
+        caller.settimeout(10)
+        caller.connect(f"{tmp_path}/anchor.sock")
+        caller.send(dumps({"verb": "kill", "id": "web", "options": {}, "operands": ["NOSUCH"]}))
+        for _ in range(2):
+            loop.run_once()
+        told = loads(caller.recv(65536))
+    assert not told["ok"] and "NOSUCH" in told["message"]
+    assert server.open_replies == 0
