@@ -7,7 +7,7 @@ import select
 import termios
 from _stat import S_ISCHR, S_ISFIFO
 
-from scrun.host.terminal import Settings
+from scrun.host.terminal import settings_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Relay:
         self._inlet = os.dup(master)
         self._outlet = _reopen(1)
         self._window = next((fd for fd in (0, 1, 2) if os.isatty(fd)), -1)
-        self._settings = Settings(0) if os.isatty(0) else None
+        self._settings = settings_of(0)
         self._input: Copy | None = None
         self._output: Copy | None = None
         self._is_over = False
@@ -185,6 +185,8 @@ class Relay:
             return
         try:
             os.write(self._inlet, END_OF_INPUT)
+        except BlockingIOError:
+            pass  # what was typed before it is not read yet
         except OSError:
             return
         self._loop.call_later(END_AGAIN_S, self._end_input)

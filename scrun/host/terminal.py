@@ -75,6 +75,14 @@ class Settings:
             return  # else it is gone
 
 
+def settings_of(fd: int) -> Settings | None:
+    """Return how a terminal is set; None: it is no terminal, or is gone."""
+    try:
+        return Settings(fd)
+    except termios.error:
+        return None
+
+
 class Terminal:
     """A new pseudoterminal, raw: it only carries, the container has one of its own that cooks.
 
