@@ -7,11 +7,15 @@ from scrun.hot.parse import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from collections.abc import Callable
     from typing import NoReturn
 
     from scrun.hot.parse import Command
+else:
+    import _signal  # `signal` wraps it in enums: 5 ms
 
+SIGCHLD = 17
 LOG_VARIABLES = (
     b"SCRUN_DEBUG",
     b"SCRUN_STDERR_DEBUG",
@@ -86,12 +90,14 @@ def _dispatch(command: "Command") -> int:
         return run_for_matches(command, run)
     serve = _find_server(command.verb)
     if serve is not None:
+        _become_a_parent()
         return serve(command)
     from scrun.hot.client import run as ask  # create does not need it
 
     if ask(command):
         return 0
     _ensure_dependencies()
+    _become_a_parent()
     from scrun.anchor.recover import run as recover  # the anchor is dead
 
     return recover(command)
@@ -127,6 +133,11 @@ def _find_server(verb: str) -> "Callable[[Command], int] | None":
 
         return run_here
     return None
+
+
+def _become_a_parent() -> None:
+    """Hear of our children's ends: a SIGCHLD ignored by our caller stays so (execve(2))."""
+    _signal.signal(SIGCHLD, _signal.SIG_DFL)
 
 
 def _ensure_dependencies() -> None:

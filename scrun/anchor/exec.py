@@ -210,7 +210,10 @@ class Session:
             self._follow_size = follow
 
     def _anchor_spoke(self) -> None:
-        data = self._connection.recv(REPLY_BYTES)
+        try:
+            data = self._connection.recv(REPLY_BYTES)
+        except ConnectionResetError:  # it went without having read what we told
+            data = b""
         if not data:  # the anchor is gone, or the container has ended
             self._loop.forget(self._connection.fileno())
             # A step whose srun is killed goes on for seconds, and so does its job.
@@ -235,11 +238,23 @@ class Session:
             self._follow_size()
         if self._parent is None:
             if self._request.pid_file:
-                write_pid_file(self._request.pid_file, os.getpid())
+                try:
+                    write_pid_file(self._request.pid_file, os.getpid())
+                except ScrunError as err:
+                    self._fail(err.message, err.code)
+                    return
         else:
             _send(self._parent, {"ok": True})
-            self._parent.recv(16)  # the pid file is written: our end may be looked at
+            self._await_parent()
         self._over = self._status is not None
+
+    def _await_parent(self) -> None:
+        """Wait until the pid file is written: then our end may be looked at."""
+        assert self._parent is not None
+        try:
+            self._parent.recv(16)
+        except ConnectionResetError:
+            log.debug("exec: its caller was killed")
 
     def _ended(self, status: int) -> None:
         self._status = status

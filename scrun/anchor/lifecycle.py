@@ -155,14 +155,21 @@ class Lifecycle:
     def discard(self) -> None:
         """Abandon a container that its creator does not wait for any more, with its directory."""
         self.abandon(StateError("the creation was interrupted", code="CANCELLED"))
-        self._wait_ended(lambda *_: self._remove(lambda *_: None))
+        self._wait_ended(lambda *_: self._try_to_remove())
+
+    def _try_to_remove(self) -> None:
+        """Remove the directory; who waits for the end does not wait for that."""
+        try:
+            self._remove(lambda *_: None)
+        except ScrunError as err:
+            log.error(str(err))
 
     def _give_up(self, done: Callable[[], None]) -> None:
         """Release all that a creation got so far, and the directory."""
 
         def released() -> None:
             self.exit_status = 1
-            self._remove(lambda *_: None)
+            self._try_to_remove()
             self.tell_waiting()
             done()
 

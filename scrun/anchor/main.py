@@ -12,7 +12,7 @@ from scrun.anchor.policy import DIALECT, Policy
 from scrun.anchor.stage_host import StageHost
 from scrun.anchor.staging import Staging
 from scrun.cluster.backend import choose_backend, cluster_name, locate_slurm_conf, make_backend
-from scrun.errors import ScrunError
+from scrun.errors import HostError, ScrunError
 from scrun.host.directory import lock_file, take_lock
 from scrun.host.loop import Loop
 from scrun.host.paths import environment, parent
@@ -210,9 +210,14 @@ class Anchor:
             return
         from scrun.anchor.server import Server  # salloc is to be at work by now
 
-        self.server = Server(self.loop, self.container.directory, VERBS, self._serve_verb)
-        self.server.on_session = self._adopt_session
-        self.container.write_state()
+        try:
+            self.server = Server(self.loop, self.container.directory, VERBS, self._serve_verb)
+            self.server.on_session = self._adopt_session
+            self.container.write_state()
+        except OSError as err:
+            self.lifecycle.abandon(HostError("make the anchor's socket", err))
+        except ScrunError as err:
+            self.lifecycle.abandon(err)
 
     def _prepare_for_running(self) -> None:
         """Make what only a running container is asked for: its job was asked for before that."""

@@ -9,8 +9,9 @@ import os
 
 from scrun import log
 from scrun.anchor.lifecycle import SIGKILL, answer, refuse
-from scrun.anchor.stdio import let_go_of_stdio, write_line
-from scrun.errors import ScrunError, StateError
+from scrun.anchor.stdio import let_go_of_stdio
+from scrun.errors import HostError, ScrunError, StateError
+from scrun.host.nonblocking import write_line
 from scrun.oci.signals import name_signal, parse_signal
 from scrun.oci.state import CREATED, CREATING, RUNNING, STOPPED
 
@@ -76,6 +77,10 @@ class Running:
             text = f'cannot start container "{container.id}": it is ending'
             resume(None, text, "BAD_STATE")
             return
+        if container.status != CREATED:  # another start was faster
+            text = f'cannot start container "{container.id}": it is {container.status}'
+            resume(None, text, "BAD_STATE")
+            return
         try:
             container.become(RUNNING)  # first: what cannot be written down is not begun
             self._step = self._backend.start(
@@ -85,11 +90,10 @@ class Running:
                 preserved=self._life.preserved,
                 terminal=None if self._life.terminal is None else self._life.terminal.path,
             )
-        except ScrunError as err:
-            container.status = CREATED
-            container.publish()
-            refuse(resume, err)
+        except (ScrunError, OSError) as err:
+            self._take_back(err, resume)
             return
+        self._life.loop.when_ended(self._step, self._step_ended)  # before all that may fail
         if self._life.terminal is None:
             self._stderr = os.dup(2)
             let_go_of_stdio()
@@ -98,8 +102,18 @@ class Running:
         for fd in range(3, 3 + self._life.preserved):
             os.close(fd)
         log.info(f"{container.id}: started in job {container.job_id}")
-        self._life.loop.when_ended(self._step, self._step_ended)
         resume(True)
+
+    def _take_back(self, failure: ScrunError | OSError, resume: Resume) -> None:
+        """Let a container be created again that could not be started."""
+        if isinstance(failure, OSError):
+            failure = HostError("start the container's process", failure)
+        self._container.status = CREATED
+        try:
+            self._container.publish()
+        except ScrunError as err:
+            log.error(f"{self._container.id}: {err}")
+        refuse(resume, failure)
 
     def signal(self, resume: Resume, name: str) -> None:
         """Answer ``host.signal``: by where the container is in its life."""
@@ -156,7 +170,7 @@ class Running:
         log.info(f"{self._container.id}: ended with status {status}")
         for line in self._backend.step_messages() if status else ():
             log.error(f"{self._container.id}: {line}")
-            write_line(self._stderr, line)
+            write_line(self._life.loop, self._stderr, line)
         status = self._status = status or int(lost is not None)
         if os.path.exists(f"{self._container.directory}/members"):
             from scrun.anchor.neighbours import when_alone  # for the first of a pod
@@ -208,7 +222,7 @@ class Running:
             if error is not None:
                 text = f"stage out {self._container.id}: {error}"
                 log.error(text)
-                write_line(self._stderr, f"scrun: {text}")
+                write_line(self._life.loop, self._stderr, f"scrun: {text}")
             if self._stderr >= 0:
                 os.close(self._stderr)
             if self._life.terminal is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from _socket import AF_UNIX, SO_PEERCRED, SOCK_CLOEXEC, SOCK_SEQPACKET, SOL_SOCKET, socket
+from errno import EMSGSIZE
 
 from scrun import log
 from scrun.anchor.door import Door
@@ -88,8 +89,8 @@ class Server:
             return
 
         def done(ok: bool, told: Any, code: str) -> None:
-            _reply(connection, ok, told, code)
-            if ok and verb == "exec":
+            was_sent = _reply(connection, ok, told, code)
+            if ok and verb == "exec" and was_sent:
                 self.on_session(connection, told)
             else:
                 connection.close()
@@ -153,8 +154,17 @@ def encode_reply(ok: bool, told: Any, code: str) -> bytes:
     return dumps({"ok": False, "message": told, "code": code})
 
 
-def _reply(connection: socket, ok: bool, told: Any, code: str) -> None:
+def _reply(connection: socket, ok: bool, told: Any, code: str) -> bool:
+    """Send the answer of a verb, or why it cannot be sent; False: that is not what came."""
     try:
         connection.send(encode_reply(ok, told, code))
-    except OSError:
-        log.debug("the caller of a verb did not wait for the answer")
+        return True
+    except OSError as err:
+        if err.errno != EMSGSIZE:
+            log.debug("the caller of a verb did not wait for the answer")
+            return False
+        text, name = "the answer is longer than the kernel lets a message be", "EMSGSIZE"
+    except (ValueError, TypeError) as err:  # a site's verb
+        text, name = f"the answer cannot be sent: {err}", "BAD_ANSWER"
+    _reply(connection, False, text, name)
+    return False

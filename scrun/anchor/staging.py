@@ -11,7 +11,7 @@ from _thread import start_new_thread
 
 from scrun import log
 from scrun.anchor.stage_arguments import make_context, stage_in_arguments, stage_out_arguments
-from scrun.errors import ClusterError, ScriptError, ScrunError
+from scrun.errors import ClusterError, HostError, ScriptError, ScrunError
 from scrun.lua.site import SiteScript
 
 TYPE_CHECKING = False
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Done = Callable[[ScrunError | None], None]
 
 STOP_AGAIN_S = 0.1
+BEGIN_AGAIN_S, BEGIN_TRIES = 1.0, 10  # while the user may have no further thread (RLIMIT_NPROC)
 CANCEL_AGAIN_S = 30.0  # a stager's own cleaning up has this long
 
 
@@ -160,7 +161,12 @@ class Staging:
         return output.decode().split()
 
     def _on_thread(self, work: Callable[[], None], done: Done, timeout_s: float = 0) -> None:
-        reader, writer = posix.pipe2(posix.O_CLOEXEC)
+        try:
+            reader, writer = posix.pipe2(posix.O_CLOEXEC)
+        except OSError as err:
+            failed = HostError("run the script", err)
+            self._loop.call_later(0, lambda: done(failed))
+            return
         failure: list[ScrunError] = []
 
         def body() -> None:
@@ -170,7 +176,18 @@ class Staging:
                 failure.append(err)
             except Exception as err:  # the border of a thread: nobody above would see it
                 failure.append(ScriptError(f"internal error: {type(err).__name__}: {err}"))
-            posix.close(writer)
+            finally:
+                posix.close(writer)
+
+        def begin(tries: int) -> None:
+            try:
+                start_new_thread(body, ())
+            except RuntimeError as err:
+                if tries and self._stopped is None:
+                    self._loop.call_later(BEGIN_AGAIN_S, lambda: begin(tries - 1))
+                else:
+                    failure.append(ScriptError(f"run the script: {err}", code="EAGAIN"))
+                    posix.close(writer)
 
         def over() -> None:
             self._loop.forget(reader)
@@ -191,4 +208,4 @@ class Staging:
         self._busy = True
         self._loop.watch(reader, over)
         timer = self._loop.call_later(timeout_s, too_late) if timeout_s else None
-        start_new_thread(body, ())
+        begin(BEGIN_TRIES)

@@ -28,11 +28,3 @@ def check_preserved(count: int) -> None:
             os.fstat(fd)
         except OSError:
             raise UsageError(f"--preserve-fds {count}: descriptor {fd} is not open") from None
-
-
-def write_line(fd: int, line: str) -> None:
-    """Write a line, if somebody reads it; a terminal of ours is raw, so it gets the whole end."""
-    try:
-        os.write(fd, os.fsencode(line) + (b"\r\n" if os.isatty(fd) else b"\n"))
-    except OSError:
-        return  # nobody reads it any more

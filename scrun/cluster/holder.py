@@ -52,7 +52,7 @@ class Holder:
         self._name = name
         self._status_fd = -1
         self._reader = -1
-        self._granted = False
+        self._granted = self._is_finishing = False
         self._was_killed = False
         self._lost: Callable[[], None] = lambda: None
 
@@ -119,7 +119,7 @@ class Holder:
         self._was_killed = self.process.was_killed
         self.process = None
         self._close_reader()
-        if self._granted:
+        if self._granted or self._is_finishing:
             self._lost()
         else:
             granted(self.refusal())
@@ -135,8 +135,9 @@ class Holder:
         if self.process is None:
             done()
             return
-        self._lost = done
+        self._lost, self._is_finishing = done, True
         self._tell(b"%d\n" % status)
+        self.withdraw()  # while it waits for a job
 
     @property
     def has_job(self) -> bool:

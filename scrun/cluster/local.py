@@ -13,6 +13,7 @@ import os
 from scrun import log
 from scrun.cluster.local_guard import Guard
 from scrun.cluster.local_job import describe_job
+from scrun.cluster.local_removal import remove
 from scrun.cluster.local_runtime import NO_CGROUPS, choose_runtime
 from scrun.errors import ClusterError, ScrunError
 from scrun.host.directory import write_file
@@ -250,8 +251,8 @@ class LocalBackend:
 
     def settle(self, done: Callable[[], None]) -> None:
         """See `Backend.settle`: the runtime removes the container, its process first."""
-        removal = spawn_quietly(self._command("delete", "--force"), self._environment)
-        self._loop.when_ended(removal, lambda _: done())
+        argv = self._command("delete", "--force")
+        remove(self._loop, argv, self._environment, lambda _: done())
 
     def remote_argv(self, argv: Sequence[str], nodes: Sequence[str]) -> list[str]:
         """See `Backend.remote_argv`: here is the only node."""
@@ -263,14 +264,16 @@ class LocalBackend:
 
     def finish(self, status: int, done: Callable[[], None]) -> None:
         """See `Backend.finish`: removes what the runtime still has."""
-        if self._guard is not None:
-            self._guard.end()
-        if not self._started:
+
+        def removed(is_gone: bool) -> None:
+            if self._guard is not None and is_gone:  # else it goes on when we are gone
+                self._guard.end()
             done()
-            return
-        self._loop.when_ended(
-            spawn_quietly(self._command("delete", "--force"), self._environment), lambda _: done()
-        )
+
+        if self._started:
+            remove(self._loop, self._command("delete", "--force"), self._environment, removed)
+        else:
+            removed(True)
 
     def cancel(self) -> None:
         """See `Backend.cancel`: kills the container."""
@@ -338,7 +341,10 @@ class LocalBackend:
             if (status or b'"stopped"' in document) and not self._over and self._process:
                 os.kill(self._process.pid, SIGKILL)
 
-        self._loop.capture(["/bin/sh", "-c", query], self._environment, told)
+        try:
+            self._loop.capture(["/bin/sh", "-c", query], self._environment, told)
+        except ScrunError:
+            self._loop.call_later(STUCK_S, self._end_stuck)
 
     # The runtime.
 

@@ -12,6 +12,7 @@ import os
 
 from scrun import log
 from scrun.errors import ClusterError, ScrunError
+from scrun.host.nonblocking import write_line
 from scrun.host.process import kill_group, spawn
 from scrun.host.stdio import Reader
 
@@ -64,19 +65,19 @@ class OutputStep:
         self._feed = self._reader = self._stderr = -1
         self._stdout: Reader | None = None
         self._number = ""
-        self._opened: Opened | None = None
+        self._opened: list[Opened] = []  # who waits for the path
         self._closed: Done | None = None
         self._is_to_end = False  # it gets no end of file, but is ended
         self._is_over = False  # the container's step is
 
     def open(self, opened: Opened) -> None:
         """Start the step, unless it was; ``opened`` gets the path on the node for ``--output``."""
-        self._opened = opened
+        self._opened.append(opened)
         if self._process is None:
             self._start()
         elif self._number:
             self._answer(None)
-        if self._opened is not None:
+        if opened in self._opened:
             self._loop.call_later(PATIENCE_S, lambda: self._late(opened))
 
     def watch(self) -> None:
@@ -152,13 +153,13 @@ class OutputStep:
         self._loop.watch(self._reader, readable)
 
     def _answer(self, error: ScrunError | None) -> None:
-        opened, self._opened = self._opened, None
-        if opened is not None:
+        waiting, self._opened = self._opened, []
+        for opened in waiting:
             # %t is the task's number, 0: with it slurmstepd opens the file, else srun would.
             opened(error, "" if error is not None else f"/proc/{self._number}/fd/%t")
 
     def _late(self, opened: Opened) -> None:
-        if self._opened is opened:
+        if opened in self._opened:
             self._answer(ClusterError("stdout: its step does not begin", code="ETIMEDOUT"))
             self.kill()
 
@@ -185,10 +186,7 @@ class OutputStep:
         text = f"stdout: {reason}: what was on its way is lost, and what follows"
         self.lost = ClusterError(text, code="OUTPUT_LOST")
         log.error(f"{self._container_id}: {text}")
-        try:
-            os.write(self._stderr, f"scrun: {text}\n".encode())
-        except OSError:
-            return  # nobody reads that either
+        write_line(self._loop, self._stderr, f"scrun: {text}")
 
     def _let_go(self) -> None:
         closed, self._closed = self._closed, None

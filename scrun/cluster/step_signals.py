@@ -360,7 +360,9 @@ class StepSignals:
             self._loop.capture(self._listing(), environment, self._listed)
         except ScrunError as err:
             self._looking = False
-            log.debug(f"{self._name}: {err}")  # who waits hears of it by the time limit
+            log.debug(f"{self._name}: {err}")
+            if self._waiting_for_step:
+                self._loop.call_later(LEARN_S, self._look_for_step)
 
     def _listing(self) -> list[str]:
         argv = ["squeue", "--noheader", "--all", "--steps", "--jobs", str(self._job_id)]

@@ -139,7 +139,7 @@ class Loop:
 
             def readable() -> None:
                 for number in posix.read(reader, 64):
-                    self._signals[number](number)
+                    _survive(self._signals[number], number)  # and hear of the next
 
             self.watch(reader, readable)
         for number in numbers:
@@ -184,10 +184,10 @@ def bound_wait_ms(seconds: float) -> float:
     return min(max(0.0, seconds * 1000), MAX_WAIT_MS)
 
 
-def _survive(callback: Callable[[], None]) -> bool:
+def _survive(callback: Callable[..., None], *arguments: int) -> bool:
     """Call back; False: it failed, which is our own mistake and must not end what we hold."""
     try:
-        callback()
+        callback(*arguments)
     except Exception as err:
         log.bug(err, "anchor")
         return False

@@ -84,8 +84,7 @@ def spawn(
         program = find_program(program, path) or ""
         if not program:  # in other words than those by which engines know a missing command
             raise ScrunError(f"{argv[0]} is not installed: it is nowhere in {path}", code="ENOENT")
-    # Out of the way first: a target may be the source of another.
-    moved = [fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY) for fd in extra]
+    moved: list[int] = []
     actions: list[Any] = []
     place: dict[str, Any] = {"setpgroup": 0} if group else {}
     if session:
@@ -95,8 +94,11 @@ def spawn(
         actions.append((posix.POSIX_SPAWN_OPEN, 0, terminal, flags, 0))
         stdio = (0, 0, stdio[2] if stdio[2] > 2 else 0)
         place = {"setsid": True}
-    actions += [(posix.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate((*stdio, *moved))]
     try:
+        for fd in extra:  # out of the way first: a target may be the source of another
+            moved.append(fcntl(fd, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY))
+        sources = enumerate((*stdio, *moved))
+        actions += [(posix.POSIX_SPAWN_DUP2, fd, number) for number, fd in sources]
         pid = posix.posix_spawn(
             program,
             list(argv),
@@ -115,7 +117,12 @@ def spawn(
             posix.close(fd)
     if observer is not None:
         observer(pid, argv, 0)
-    return Process(pid)
+    try:
+        return Process(pid)
+    except OSError as err:  # EMFILE: nobody would hear of its end
+        posix.kill(pid, SIGKILL)
+        posix.waitpid(pid, 0)
+        raise HostError("run", err, path=argv[0]) from err
 
 
 def spawn_quietly(argv: Sequence[str], environment: Mapping[str, str]) -> Process:
@@ -128,10 +135,10 @@ def spawn_quietly(argv: Sequence[str], environment: Mapping[str, str]) -> Proces
 
 
 def kill_group(pid: int) -> None:
-    """SIGKILL a process group, if it is there."""
+    """SIGKILL a process group, if it is there and any of it is ours: one of sudo's is not."""
     try:
         posix.killpg(pid, SIGKILL)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         return
 
 

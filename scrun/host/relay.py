@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import select
 import termios
-from _stat import S_ISCHR, S_ISFIFO
 
+from scrun.host.nonblocking import reopen
 from scrun.host.terminal import settings_of
 
 TYPE_CHECKING = False
@@ -105,7 +105,7 @@ class Relay:
         self._master = master
         os.set_blocking(master, False)
         self._inlet = os.dup(master)
-        self._outlet = _reopen(1)
+        self._outlet = reopen(1)
         self._window = next((fd for fd in (0, 1, 2) if os.isatty(fd)), -1)
         self._settings = settings_of(0)
         self._input: Copy | None = None
@@ -200,18 +200,3 @@ def _has_more(master: int) -> bool:
     poll = select.poll()
     poll.register(master, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _reopen(fd: int) -> int:
-    """Return a descriptor of the same that does not block and is ours alone, or ``fd`` itself.
-
-    O_NONBLOCK is shared by all who have a descriptor of the same opening: the caller's shell too.
-    """
-    mode = os.fstat(fd).st_mode
-    if S_ISCHR(mode) or S_ISFIFO(mode):
-        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-        try:
-            return os.open(f"/proc/self/fd/{fd}", flags)
-        except OSError:
-            return fd  # another user's terminal, say
-    return fd

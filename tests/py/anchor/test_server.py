@@ -64,6 +64,30 @@ def test_a_verb_that_fails_is_answered(
     assert server.open_replies == 0
 
 
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [("x" * 1_000_000, "EMSGSIZE"), (object(), "BAD_ANSWER")],
+    ids=["too long", "of no kind that can be sent"],
+)
+def test_an_answer_that_cannot_be_sent(tmp_path: Path, told: object, code: str) -> None:
+    """The caller hears why, at once."""
+    loop = Loop()
+    server = Server(
+        loop, str(tmp_path), ["exec"], lambda _verb, _request, done: done(True, told, "")
+    )
+    adopted: list[object] = []
+    server.on_session = lambda connection, _: adopted.append(connection)
+    with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
+        caller.settimeout(10)
+        caller.connect(f"{tmp_path}/anchor.sock")
+        caller.send(dumps({"verb": "exec", "id": "web", "options": {}, "operands": ["true"]}))
+        for _ in range(2):
+            loop.run_once()
+        assert loads(caller.recv(65536))["code"] == code
+        assert caller.recv(65536) == b""
+    assert (server.open_replies, adopted) == (0, [])
+
+
 def test_a_signal_that_is_none(tmp_path: Path) -> None:
     """It is refused with the reason, and the policy is not asked."""
     loop = Loop()

@@ -271,6 +271,7 @@ def test_mistakes(runtime: Runtime, web: Bundle) -> None:
         (["exec", "web"], "exec: no process"),
         (["exec", "--process", nowhere, "web"], f"--process {nowhere}: No such file"),
         (["exec", "--tty", "web", "sh"], "stdin is no terminal"),
+        (["exec", "--pid-file", f"{nowhere}/pid", "web", "true"], f"write pid file {nowhere}/pid"),
         (["exec", "--tty", "--detach", "web", "sh"], "needs --console-socket"),
         (["exec", "--process", process_file(runtime, web, args=[]), "web"], "process.args"),
     ):

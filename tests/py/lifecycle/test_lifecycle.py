@@ -67,6 +67,15 @@ def test_the_anchor_ends_with_the_containers_status(runtime: Runtime) -> None:
     assert runtime("delete", "web").returncode == 0
 
 
+def test_a_caller_that_hears_of_no_child(runtime: Runtime) -> None:
+    """SIGCHLD ignored, as Perl's programs like to have it, is inherited by us (execve(2))."""
+    bundle = runtime.make_bundle("exit 3")
+    argv = ["env", "--ignore-signal=CHLD", *runtime.argv("run", "-b", bundle.path, "web")]
+    process = runtime.popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.communicate(timeout=60)[1] == b""
+    assert process.returncode == 3
+
+
 def test_kill_reaches_the_trap_of_the_process(runtime: Runtime) -> None:
     """Kill: the signal is for the container's process, whose own handler runs."""
     bundle = runtime.run("web", f"trap 'echo got; exit 9' USR1; echo up; {WAIT}")

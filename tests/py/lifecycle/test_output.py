@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from typing import IO
 
@@ -234,6 +235,29 @@ def test_an_execed_process_without_a_reader_ends(runtime: Runtime, web: Bundle) 
     read_text(process.stderr, b"ended\n")
     process.stdin.close()
     assert process.process.wait(TIMEOUT_S) == 4
+
+
+def test_two_starts_at_the_same_time(runtime: Runtime) -> None:
+    """One of them starts the container, and the other undoes nothing of it."""
+    process = Interactive(runtime, "read line; echo got-$line", starts=False)
+    calls = [runtime.popen(runtime.argv("start", "web"), stderr=subprocess.PIPE) for _ in range(2)]
+    messages = [call.communicate(timeout=60)[1] for call in calls]
+    assert sorted(call.returncode for call in calls) == [0, 1], messages
+    assert b'cannot start container "web": it is running' in b"".join(messages)
+    assert runtime.state("web")["status"] == "running"
+    process.stdin.write(b"it\n")
+    assert process.finish() == (b"got-it\n", b"")
+
+
+def test_output_that_is_left_over_keeps_no_container(runtime: Runtime) -> None:
+    """It has ended, and nobody reads: `kill` ends the wait for that as well."""
+    process = Interactive(runtime, "busybox seq 100000; echo done >&2")
+    read_text(process.stderr, b"done\n") if runtime.name == "slurm" else None
+    time.sleep(1)  # for the end of the process to be heard of
+    done = runtime("delete", "--force", "web")
+    assert (done.returncode, done.stderr) == (0, "")
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
 
 
 @pytest.mark.parametrize("starts_with", ["", "exec </dev/null; "], ids=["input", "no input"])
