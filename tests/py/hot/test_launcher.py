@@ -186,6 +186,18 @@ def test_of_two_installations_the_last_one_runs(installed: Path, last: str) -> N
     assert f"lib/{last}/" in called.stdout and called.returncode == 0
 
 
+def test_of_two_installations_one_whose_python_is_here_runs(installed: Path) -> None:
+    """A home directory may be shared by machines with different Pythons."""
+    libraries = installed.parents[1] / "lib"
+    here, elsewhere = libraries / "python3.11", libraries / "python3.99"
+    shutil.copytree(here, elsewhere)
+    entry = elsewhere / "site-packages" / "scrun" / "__main__.py"
+    later = entry.stat().st_mtime + 10
+    os.utime(entry, (later, later))
+    called = call(installed, "state", "web")
+    assert "lib/python3.99/" not in called.stdout and called.returncode == 0
+
+
 @pytest.mark.parametrize("verb", ["delete", "create"])
 def test_the_callers_variables_go_on_as_they_are(installed: Path, root: Path, verb: str) -> None:
     """What the launcher calls something must not take the place of what the caller calls so."""
