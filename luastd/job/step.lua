@@ -60,10 +60,18 @@ function M.has_one_task(container, job_variables)
       count[name] = value
     end
   end
-  local nodes = container.request.job_id and (count.JOB_NUM_NODES or count.NNODES)
-  for _, option in ipairs(container.request.srun) do
+  local request = container.request
+  -- That of a pod comes with all variables of its salloc, by which srun goes.
+  local is_found = request.job_id and not request.job_variables
+  local nodes = is_found and (count.JOB_NUM_NODES or count.NNODES)
+  local has_several = nodes and nodes ~= '1' -- what carries stdout is on the first of them
+  for _, option in ipairs(request.srun) do
     local name, value = option:match '^%-%-([%w-]+)=(.*)$'
-    if name == 'ntasks' then
+    if has_several and (name == 'nodelist' or name == 'exclude') then
+      return false
+    elseif name == 'ntasks-per-gpu' or name == 'ntasks-per-tres' then
+      return false -- as many for each of what the job has
+    elseif name == 'ntasks' then
       return value == '1'
     elseif name == 'nodes' then
       nodes = value

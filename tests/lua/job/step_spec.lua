@@ -60,6 +60,22 @@ describe('job.step', function()
       assert.is_true(adopted '--ntasks=1')
       assert.is_false(adopted('--nodes=1', '--ntasks=3'))
       assert.is_true(wants({}, {}, variables)) -- of a job of ours other variables tell
+      assert.is_false(adopted('--nodelist=n2', '--nodes=1')) -- stdout's step is on the first node
+      assert.is_false(adopted('--exclude=n1', '--ntasks=1'))
+    end)
+
+    it('in the job of a pod by the variables of its salloc', function()
+      local function member(...)
+        local request = { srun = {}, job_id = 7, job_variables = {} }
+        return wants({ request = request }, {}, { 'SLURM_JOB_NUM_NODES=1', ... })
+      end
+      assert.is_true(member())
+      assert.is_false(member 'SLURM_NTASKS=4')
+    end)
+
+    it('not with tasks for each GPU', function()
+      assert.is_false(wants({}, { '--gpus=4', '--ntasks-per-gpu=1' }))
+      assert.is_false(wants({}, { '--ntasks-per-tres=gres/gpu:1' }))
     end)
   end)
 end)
