@@ -168,7 +168,7 @@ def with_signal(pattern: str, signal: str) -> str:
         name, equals, _ = core.partition("=")
         if equals and name in SIGNAL_OPTIONS:
             replaced = f"{name}={signal}"
-        elif previous in SIGNAL_OPTIONS and _is_signal(core):
+        elif previous in SIGNAL_OPTIONS and _is_signal(core) and core.strip("0"):
             replaced = signal
         elif core[:1] == "-" and core.isupper() and _is_signal(core[1:]):
             replaced = f"-{signal}"
@@ -197,6 +197,8 @@ def _can_be_operand(core: str, place: int, words: list[str], kills: list[int]) -
     """Tell a signal from a number, or a verb such as ``stop``: it is the last word, or loud."""
     if place == len(words) - 1:
         return bool(kills) or core != "kill"
+    if kills and words[place + 1].startswith(OPERATORS):
+        return True
     return bool(kills) and core.isupper()
 
 
@@ -204,9 +206,11 @@ def _add_signal(words: list[str], signal: str, kills: list[int]) -> list[str]:
     """Give the last command that kills a signal, where none was named."""
     place = kills[-1] if kills else 0
     before = words[place - 1] if place else ";"
-    if kills and (before in BEFORE_COMMAND or before.endswith((";", "("))):
-        return [*words[: place + 1], f"-{signal}", *words[place + 1 :]]
     end = place + 1
     while end < len(words) and not words[end].startswith(OPERATORS):
         end += 1
+    is_of_processes = any("%p" in word for word in words[place + 1 : end])
+    is_first = before in BEFORE_COMMAND or before.endswith((";", "("))
+    if kills and (is_of_processes or is_first):
+        return [*words[: place + 1], f"-{signal}", *words[place + 1 :]]
     return [*words[:end], signal, *words[end:]]
