@@ -9,7 +9,7 @@ import click
 
 from scrun.cli.lua_tools import HELP_NAMES, find_site
 from scrun.errors import ScrunError
-from scrun.lua.search import shipped_dir, site_search
+from scrun.lua.search import default_site, shipped_dir, site_search
 from scrun.oci.slurm_conf import default_slurm_conf
 from scrun.workbench.overrides import Candidate, Module, Overrides, Site, full_name
 
@@ -86,7 +86,8 @@ def _list_sites() -> list[Site]:
         sites.append(_beside(option, "beside the slurm.conf of -f"))
     if variable:
         sites.append(_beside(variable, "beside SLURM_CONF"))
-    sites.append(_beside(default_slurm_conf(), "beside the default slurm.conf"))
+    sites.append(_beside(default_site(), "beside the default slurm.conf"))
+    sites.append(_beside(default_slurm_conf(), "beside the slurm.conf that slurmd has fetched"))
     seen: dict[str, Site] = {}
     for site in sites:
         seen.setdefault(site.directory, site)

@@ -11,8 +11,8 @@ import posix
 import sys
 
 from scrun.errors import ConfigError
-from scrun.host.paths import is_directory, is_file
-from scrun.oci.slurm_conf import default_slurm_conf
+from scrun.host.paths import exists, is_directory, is_file, parent
+from scrun.oci.slurm_conf import DEFAULT, FETCHED, default_slurm_conf
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,8 +164,21 @@ def site_search(environment: Mapping[str, str], slurm_conf: str | None = None) -
             raise ConfigError(f"SCRUN_LUA_DIR: {own} is no directory")
         check_owner(own, status, strict=True)
         return search
-    file = slurm_conf or environment.get("SLURM_CONF") or default_slurm_conf()
+    file = slurm_conf or environment.get("SLURM_CONF") or default_site()
     return SearchPath(file.rpartition("/")[0] or ("/" if file.startswith("/") else "."))
+
+
+def default_site() -> str:
+    """Return the slurm.conf beside which a site's Lua is, where nobody names another.
+
+    What slurmd has fetched may have a scrun.lua, but no directory: scrun.d is /etc/slurm's there.
+    """
+    file = default_slurm_conf()
+    if file == FETCHED:
+        folder = parent(DEFAULT)
+        if exists(f"{folder}/scrun.lua") or SearchPath(folder).has_overrides():
+            return DEFAULT
+    return file
 
 
 def check_owner(path: str, status: posix.stat_result, *, strict: bool = False) -> None:

@@ -161,6 +161,10 @@ def test_one_that_slurmd_has_fetched(slurm: ClusterRuntime) -> None:
         slurm.wait_status("web", "stopped")
         assert cluster.completed_job(job.job_id)["ExitCode"] == "3:0"
         assert slurm("delete", "web").returncode == 0
+        slurm.write_site("scrun.d/verbs/state.lua", STATE)  # slurmctld sends no directory
+        told = cluster.run(argv).stdout.decode()
+        assert "/etc/slurm/scrun.d, beside the default" in told
+        assert f"ignored  {fetched}, beside the slurm.conf that slurmd has fetched" in told
     finally:
         back = f"{MOVE.format(of=fetched, to='/etc/slurm')}; rm -r /run/slurm"
         cluster.run(["sh", "-c", back], user="root", check=True)
