@@ -25,6 +25,7 @@ PATIENCE_S = 30.0  # for the node's answer: while slurmctld is down no step can 
 SIGNAL_PATIENCE_S = 3.0  # there is another way
 # At once, it would delay the container's own step by 15 to 20 ms, and short ones need none.
 CONTROL_AFTER_S = 0.2
+LEARN_AGAIN_S, LEARN_LAST_S = 0.1, 2.0  # while the runtime is making the container
 
 
 class OnNode:
@@ -54,11 +55,15 @@ class OnNode:
         self._call(resume, PATIENCE_S, function, *words)
 
     def _begin_control(self, resume: Resume) -> None:
-        def begin() -> None:
-            self._backend.ask(":", lambda *_: None)
+        def begin(wait_s: float) -> None:
+            def learnt(status: int, _: bytes) -> None:
+                if status > 0 and wait_s < LEARN_LAST_S:
+                    self._loop.call_later(wait_s, lambda: begin(2 * wait_s))
+
+            self._backend.ask("learn", learnt)
 
         if self._backend.name != "local":  # which has none
-            self._loop.call_later(CONTROL_AFTER_S, begin)
+            self._loop.call_later(CONTROL_AFTER_S, lambda: begin(LEARN_AGAIN_S))
         resume(True)
 
     def _signal_all(self, resume: Resume, name: str) -> None:

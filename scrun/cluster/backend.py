@@ -96,7 +96,9 @@ if TYPE_CHECKING:
         def ask(self, command: str, answer: TextAnswer, node: str | None = None) -> None:
             """Run a line of shell on the container's nodes; it finds `node_script`'s functions.
 
-            Of several nodes the outputs come one after the other, with the highest status.
+            It waits until the runtime has made the container; the line ``learn`` does not, does
+            nothing, and succeeds once that is so. Of several nodes the outputs come one after the
+            other, with the highest status.
 
             Args:
                 node: the only one to run it; as `prepare_exec` told.

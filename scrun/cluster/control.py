@@ -72,11 +72,12 @@ send() {
 }
 fit() {
   i=0
-  until learn; [ "$pid" ]; do
+  until learn; [ "$pid$blind" ]; do
     i=$((i + 1))
     [ $i -lt 100 ] || return 1
     sleep 0.05
   done
+  [ "$pid" ] || return 1
   read -r stat <"/proc/$pid/stat" || return 1
   set -- ${stat##*) }
   kill -WINCH "$2"
@@ -97,6 +98,7 @@ done
 """
 
 
+LEARN = "learn"
 GONE = 3  # status of `send` where the process has ended
 # For the shell to end by itself: one at work sees no end of its input, and works for nothing.
 GRACE_S, AT_WORK_S = 1.0, 0.1
@@ -218,17 +220,25 @@ class ControlStep:
         """Run a command that changes nothing in the shell; ``answer`` gets its output as well.
 
         It finds the functions of `node_script`. Of several nodes the outputs come in the nodes'
-        order, with the highest status.
+        order, with the highest status. `LEARN` alone waits for nothing: what is next may be a
+        signal.
 
         Args:
             node: the only one to run it.
         """
-
-        if not self._has_functions:
-            self._teach()
         # The definitions apart: what they define outlives the command.
         if definitions:
             self._run(definitions, lambda _: None)
+        if command == LEARN:
+
+            def learnt(status: int) -> None:
+                self._note_learning(status)
+                answer(status, b"")
+
+            self._run(f'{LEARN}; [ "$pid$blind" ]', learnt)
+            return
+        if not self._has_functions:
+            self._teach()
         self._run("await", self._note_learning)
         if node is not None:
             command = f"case $SLURMD_NODENAME in {quote_word(node)}) {command};; esac"

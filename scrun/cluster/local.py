@@ -196,7 +196,8 @@ class LocalBackend:
             answer(1, str(err).encode())
             return
         # The runtime's cgroup has its name for the container, if it makes one.
-        definitions = f"state() {{ {query or 'false'}; }}; mark={quote_word(self._runtime_id)}"
+        definitions = f"state() {{ {query or 'false'}; }}; blind={'' if query else 1}"
+        definitions += f"; mark={quote_word(self._runtime_id)}"
         self._control.ask(definitions, command, answer)
 
     def update_job(self, changes: Mapping[str, str], done: Done) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from scrun.cluster.control import SCRIPT, ControlStep
+from scrun.cluster.control import LEARN, SCRIPT, ControlStep
 from scrun.cluster.node_script import NODE_FUNCTIONS
 from scrun.host.loop import Loop
 
@@ -78,6 +79,39 @@ def test_where_the_runtime_cannot_be_asked_nobody_waits_for_it(tmp_path: Path) -
     answers = ask(control, ":", blind)
     run_until(loop, lambda: answers)
     assert answers == [(0, b"")] and not asked.exists()
+    control.close()
+
+
+def test_to_begin_with_nobody_waits_for_the_runtime(tmp_path: Path) -> None:
+    """It is looked once: of a query that tells no process a signal is not held up for seconds."""
+    loop, asked = Loop(), tmp_path / "asked"
+    control = ControlStep(loop, [], os.environ)
+    control.start()
+    early = f"blind=; kill_by_runtime() {{ :; }}; state_of_task() {{ echo x >>{asked}; false; }}"
+    told, delivered = ask(control, LEARN, early), list[int]()
+    control.deliver(early, 15, delivered.append)
+    run_until(loop, lambda: delivered)
+    assert (told, delivered) == ([(1, b"")], [0])
+    assert len(asked.read_text().split()) < 5
+    told = ask(control, LEARN)
+    run_until(loop, lambda: told)
+    assert told == [(0, b"")]
+    control.close()
+
+
+@pytest.mark.parametrize("blind", ["", "1"])
+def test_a_terminal_of_a_runtime_that_cannot_be_asked(tmp_path: Path, blind: str) -> None:
+    """Its size is not waited for where nothing will tell of the process."""
+    loop, asked, fitted = Loop(), tmp_path / "asked", list[int]()
+    control = ControlStep(loop, [], os.environ)
+    control.start()
+    definitions = f"blind={blind}; state_of_task() {{ echo x >>{asked}; false; }}"
+    began = time.monotonic()
+    control.fit(definitions, fitted.append)
+    run_until(loop, lambda: fitted)
+    assert fitted == [1]
+    assert (len(asked.read_text().split()) < 5) == bool(blind)
+    assert time.monotonic() - began < 3 or not blind
     control.close()
 
 
