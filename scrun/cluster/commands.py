@@ -198,7 +198,8 @@ class CommandsBackend:
 
     def record(self) -> dict[str, object]:
         """See `Backend.record`."""
-        return {"job_id": self.job_id, "adopted": self.adopted, "variables": self.job_variables}
+        variables = self.job_variables or self._holder.there
+        return {"job_id": self.job_id, "adopted": self.adopted, "variables": variables}
 
     def restore(self, job: Mapping[str, Any]) -> None:
         """Take over a job that `record` told of."""

@@ -16,7 +16,7 @@ from scrun.host.process import SIGTERM, kill_group, spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from scrun.cluster.backend import Done
     from scrun.host.loop import Loop
@@ -38,6 +38,7 @@ class Holder:
 
     Attributes:
         variables: the job's SLURM_* variables, once it is granted.
+        there: what asks another cluster about the job, where salloc was told to ask it.
         process: salloc; None before `start` and after its end.
     """
 
@@ -55,6 +56,7 @@ class Holder:
         self._granted = self._is_finishing = False
         self._was_killed = False
         self._lost: Callable[[], None] = lambda: None
+        self.there: dict[str, str] = {}  # names the cluster that was asked
 
     def start(
         self,
@@ -73,6 +75,7 @@ class Holder:
         """
         argv = ["salloc", "--no-bell", "--kill-command=TERM", *options]
         argv += ["--", "/bin/sh", "-c", SCRIPT]
+        self.there = cluster_of(options)
         log.debug(f"{self._name}: run {' '.join(argv)}")
         reader, writer = posix.pipe2(posix.O_CLOEXEC)
         if stdin is None:
@@ -178,7 +181,8 @@ class Holder:
         def over() -> None:
             self._loop.call_later(LAST_S, kill)
 
-        end_target(self._loop, str(job_id), self._environment, over)
+        environment = {**self._environment, **self.there, **self.variables}
+        end_target(self._loop, str(job_id), environment, over)
 
     def messages(self) -> str:
         """Return what salloc wrote to stderr."""
@@ -204,6 +208,12 @@ class Holder:
                 log.debug(f"{self._name}: the job's shell is gone already")
             posix.close(self._status_fd)
             self._status_fd = -1
+
+
+def cluster_of(options: Iterable[str]) -> dict[str, str]:
+    """Return the variable by which a job is asked about where these options of salloc ask."""
+    names = [option.partition("=")[2] for option in options if option.startswith("--clusters=")]
+    return {"SLURM_CLUSTERS": names[-1]} if names else {}
 
 
 def open_messages(path: str, how: int) -> int:

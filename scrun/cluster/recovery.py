@@ -45,7 +45,8 @@ def end_job(record: Mapping[str, Any], directory: str) -> None:
         return
     job_id = job.get("job_id") or pending_job_id(directory)
     environment = without_defaults(environment) | job.get("variables", {})
-    choice = "off" if ELSEWHERE in environment else record["pyslurm"]  # which knows one cluster
+    is_elsewhere = ELSEWHERE in environment or "SLURM_CLUSTERS" in environment
+    choice = "off" if is_elsewhere else record["pyslurm"]  # which knows one cluster
     queries = choose_queries(choice, for_questions(environment), record["command_timeout_s"])
     _end_slurm_job(queries, job_id, record["step_name"] if job.get("adopted") else None)
 

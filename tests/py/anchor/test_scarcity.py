@@ -104,11 +104,13 @@ def test_no_further_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_pid: int) -> int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
+    started: list[int] = []
     monkeypatch.setattr("scrun.host.process.posix.pidfd_open", refuse)
+    monkeypatch.setattr(process, "observer", lambda pid, *_: started.append(pid))
     with pytest.raises(HostError, match="too many open files"):
         process.spawn(["sleep", "60"], os.environ)
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(started[0], os.WNOHANG)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
@@ -229,3 +231,31 @@ def test_a_creation_that_fails_while_its_job_waits(
     run_until(loop, lambda: over)
     assert time.monotonic() - began < 20
     assert (granted, lost) == ([], [])
+
+
+LOGGED = """#!/bin/sh
+echo "${0##*/} in $SLURM_CLUSTERS" >>"${0%/*}/asked"
+echo "error: Invalid job id specified" >&2
+exit 1
+"""
+
+
+def test_a_salloc_that_does_not_end_is_asked_about_where_it_asked(tmp_path: Path) -> None:
+    """A job of that number may be anybody's on this cluster."""
+    texts = {
+        "salloc": "#!/bin/sh\necho 'salloc: Pending job allocation 7' >&2\nexec sleep 60\n",
+        **dict.fromkeys(("squeue", "scancel"), LOGGED),
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(stat.S_IRWXU)
+    loop, ended = Loop(), list[object]()
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    holder = Holder(loop, str(tmp_path), environment, "web")
+    holder.start(["--clusters=there"], ended.append, lambda: None)
+    while "Pending" not in holder.messages():
+        loop.call_later(0.05, lambda: None)
+        loop.run_once()
+    holder.end_stuck()
+    run_until(loop, lambda: ended)
+    assert (tmp_path / "asked").read_text().splitlines() == ["squeue in there"]

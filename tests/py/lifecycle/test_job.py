@@ -39,13 +39,13 @@ class Blocker:
         self.job_id = running_job(slurm).job_id
         self._slurm = slurm
 
-    def start_create(self) -> subprocess.Popen[bytes]:
+    def start_create(self, **variables: str) -> subprocess.Popen[bytes]:
         """Begin to create ``web``, which has to wait in the queue for the blocker's end."""
         slurm = self._slurm
         bundle = slurm.make_bundle("true")
         create = slurm.popen(
             slurm.argv("create", "-b", bundle.path, "web"),
-            env={"SCRUN_DEPENDENCY": f"afterany:{self.job_id}"},
+            env={"SCRUN_DEPENDENCY": f"afterany:{self.job_id}", **variables},
             stdin=subprocess.DEVNULL,
         )
         slurm.wait_until(lambda: self.waiting(), "the job waits")
@@ -287,6 +287,10 @@ year=${version##* } year=${year%%.*} month=${version#*.} month=${month%%.*}
 protocol=$((42 + 2 * (year - 24) - (${month#0} < 11))) # 24.11 has 42, each release one more
 export SLURM_WORKING_CLUSTER="other:[$1]:6817:$((protocol * 256))"
 shift
+for word; do # there is no accounting that would know where that is
+  shift
+  case $word in --clusters=*) ;; *) set -- "$@" "$word" ;; esac
+done
 exec /usr/bin/salloc "$@"
 """
 ASKED_THERE = """#!/bin/sh
@@ -297,6 +301,26 @@ exec /usr/bin/%s "$@"
 """
 
 
+def write_programs(slurm: ClusterRuntime) -> str:
+    """Write the commands for another cluster; returns the PATH that has them."""
+    programs = f"{slurm.home}/programs"
+    texts = {name: ASKED_THERE % name for name in ("squeue", "scancel", "scontrol")}
+    for name, text in (texts | {"salloc": ELSEWHERE}).items():
+        slurm.cluster.write_file(f"{programs}/{name}", text, mode=0o755, owner="alice")
+    return f"{programs}:/usr/bin:/bin"
+
+
+@pytest.mark.slurm
+def test_a_job_that_waits_on_another_cluster(slurm: ClusterRuntime, blocker: Blocker) -> None:
+    """An anchor is killed before there is anything of the job but its number."""
+    create = blocker.start_create(PATH=write_programs(slurm), SCRUN_CLUSTERS="other")
+    kill_anchor(slurm)
+    assert create.wait(30) != 0
+    slurm.wait_until(lambda: not blocker.waiting(), "the job is out of the queue")
+    assert slurm("state", "web").returncode == 1
+    blocker.end()
+
+
 @pytest.mark.slurm
 @pytest.mark.parametrize("ending", ["TERM", "KILL", "a dead anchor"])
 def test_a_job_on_another_cluster(slurm: ClusterRuntime, ending: str) -> None:
@@ -304,11 +328,7 @@ def test_a_job_on_another_cluster(slurm: ClusterRuntime, ending: str) -> None:
 
     Two clusters need an accounting database. Here the other one is ours under another name.
     """
-    programs = f"{slurm.home}/programs"
-    texts = {name: ASKED_THERE % name for name in ("squeue", "scancel", "scontrol")}
-    for name, text in (texts | {"salloc": ELSEWHERE}).items():
-        slurm.cluster.write_file(f"{programs}/{name}", text, mode=0o755, owner="alice")
-    environment = {"PATH": f"{programs}:/usr/bin:/bin", "SLURM_CLUSTERS": "nowhere"}
+    environment = {"PATH": write_programs(slurm), "SLURM_CLUSTERS": "nowhere"}
     bundle = slurm.make_bundle(f"trap 'exit 9' TERM; echo up; {WAIT}")
     argv = slurm.argv("create", "--bundle", bundle.path, "web")
     output = bundle.outside.joinpath("stdout").open("wb")

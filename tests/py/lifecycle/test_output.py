@@ -254,8 +254,10 @@ def test_output_that_is_left_over_keeps_no_container(runtime: Runtime) -> None:
     process = Interactive(runtime, "busybox seq 100000; echo done >&2")
     read_text(process.stderr, b"done\n") if runtime.name == "slurm" else None
     time.sleep(1)  # for the end of the process to be heard of
+    began = time.monotonic()
     done = runtime("delete", "--force", "web")
     assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - began < 30  # by itself it ends when srun gives up: a minute
     for stream in (process.stdin, process.stdout, process.stderr):
         stream.close()
 
