@@ -148,7 +148,8 @@ def test_one_that_slurmd_has_fetched(slurm: ClusterRuntime) -> None:
     cluster, fetched = slurm.cluster, "/run/slurm/conf"
     if not isinstance(cluster, SandboxCluster):
         pytest.skip("this cluster's slurm.conf is not ours to move")
-    cluster.run(["sh", "-c", MOVE.format(of="/etc/slurm", to=fetched)], user="root", check=True)
+    move = f"rm -rf /etc/slurm/scrun.d; {MOVE.format(of='/etc/slurm', to=fetched)}"
+    cluster.run(["sh", "-c", move], user="root", check=True)
     try:
         cluster.write_file(f"{fetched}/scrun.lua", SCRIPT)
         argv = [slurm.program[0], "lua", "path"]
