@@ -31,7 +31,7 @@ def figures(ours: list[float], c: list[float], what: str = "start") -> Figures:
 def test_call_times_the_whole_process() -> None:
     """The time is that of the process, and its stdout and stderr are apart."""
     timed = call(["/bin/sh", "-c", "sleep 0.2; echo out; echo err >&2"])
-    assert 200 <= timed.ms < 5000
+    assert 200 <= timed.ms < 60_000
     assert (timed.output, timed.errors) == ("out\n", "err\n")
 
 

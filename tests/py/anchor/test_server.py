@@ -55,7 +55,7 @@ def test_a_verb_that_fails_is_answered(
     loop = Loop()
     server = Server(loop, str(tmp_path), ["kill"], serve)
     with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
-        caller.settimeout(10)
+        caller.settimeout(60)
         caller.connect(f"{tmp_path}/anchor.sock")
         caller.send(dumps({"verb": "kill", "id": "web", "options": {}, "operands": ["1"]}))
         for _ in range(2):  # the connection, what it brings
@@ -78,7 +78,7 @@ def test_an_answer_that_cannot_be_sent(tmp_path: Path, told: object, code: str) 
     adopted: list[object] = []
     server.on_session = lambda connection, _: adopted.append(connection)
     with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
-        caller.settimeout(10)
+        caller.settimeout(60)
         caller.connect(f"{tmp_path}/anchor.sock")
         caller.send(dumps({"verb": "exec", "id": "web", "options": {}, "operands": ["true"]}))
         for _ in range(2):
@@ -93,7 +93,7 @@ def test_a_signal_that_is_none(tmp_path: Path) -> None:
     loop = Loop()
     server = Server(loop, str(tmp_path), ["kill"], fail)
     with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
-        caller.settimeout(10)
+        caller.settimeout(60)
         caller.connect(f"{tmp_path}/anchor.sock")
         caller.send(dumps({"verb": "kill", "id": "web", "options": {}, "operands": ["NOSUCH"]}))
         for _ in range(2):

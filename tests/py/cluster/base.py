@@ -15,7 +15,7 @@ from tests.py.cluster.process import ClusterProcess, run_to_end
 from tests.py.cluster.sandbox import Process
 
 POLL_S = 0.05
-JOB_END_TIMEOUT_S = 30.0
+JOB_END_TIMEOUT_S = 90.0
 TEST_USERS = ("alice", "bob")
 
 T = TypeVar("T")

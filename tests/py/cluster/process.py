@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.py.cluster.sandbox import child_of
 
-CHILD_TIMEOUT_S = 5.0
+CHILD_TIMEOUT_S = 30.0
 
 
 class ClusterProcess(subprocess.Popen[bytes]):

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from tests.py.cluster.errors import ClusterError, ClusterUnavailable
 
-ENTER_TIMEOUT_S = 20.0
-END_TIMEOUT_S = 20.0
+ENTER_TIMEOUT_S = 60.0
+END_TIMEOUT_S = 60.0
 POLL_S = 0.02
 FREEZER = Path("/sys/fs/cgroup/freezer")
 SCRIPT = Path(__file__).with_name("enter.sh")

@@ -23,7 +23,7 @@ from tests.py.cluster.setup import (
     write_configuration,
 )
 
-SLURMCTLD_TIMEOUT_S = 30.0
+SLURMCTLD_TIMEOUT_S = 90.0
 
 
 class SandboxCluster(Cluster):
@@ -177,10 +177,15 @@ class SandboxCluster(Cluster):
 def _remove_freezers(first: int) -> None:
     """Remove the empty freezer cgroups of the steps of jobs ``first`` and following."""
     ours = range(first, first + JOB_IDS_PER_CLUSTER)
-    for job in FREEZER.glob("slurm_n[12]/uid_*/job_*"):
-        if int(job.name.removeprefix("job_")) in ours:
-            for directory in [*sorted(job.rglob("*/"), reverse=True), job]:
-                directory.rmdir()
+    while True:
+        try:
+            for job in FREEZER.glob("slurm_n[12]/uid_*/job_*"):
+                if int(job.name.removeprefix("job_")) in ours:
+                    for directory in [*sorted(job.rglob("*/"), reverse=True), job]:
+                        directory.rmdir()
+            return
+        except FileNotFoundError:
+            continue  # another cluster's, whose job has just ended
 
 
 @contextlib.contextmanager

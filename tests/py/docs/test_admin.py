@@ -50,7 +50,7 @@ class Reader:
     def run(self, script: str, *, user: str) -> str:
         """Run a shell script, return all that it prints."""
         done = self.cluster.run(
-            ["sh"], user=user, env=ENVIRONMENT, input=self._adapt(script).encode(), timeout_s=60
+            ["sh"], user=user, env=ENVIRONMENT, input=self._adapt(script).encode(), timeout_s=300
         )
         return done.stdout.decode()
 
@@ -105,7 +105,8 @@ def test_the_page_is_true(reader: Reader) -> None:
     for block in followed:
         reader.follow(block)
     assert len(followed) > 20
-    assert not reader.cluster.jobs()
+    cluster = reader.cluster
+    cluster.wait_until(lambda: not cluster.jobs(), timeout_s=60, what="no job is left")
 
 
 @pytest.mark.parametrize("block", [b for b in ADMIN.blocks() if len(b.words) == 3], ids=str)

@@ -13,7 +13,7 @@ from tests.py.engines.engine import IMAGE
 
 CONFIGURATION = "/etc/docker/daemon.json"
 LOG = "/var/log/{}.log"
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
 NAMES = ("containerd", "dockerd")
 SHIM = "containerd-shim-runc-v2"
 

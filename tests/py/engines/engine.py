@@ -16,8 +16,8 @@ from tests.py.cluster.base import Cluster, Job
 from tests.py.cluster.sandbox import Process
 
 IMAGE = "busy"
-WAIT_S = 20.0
-LEFT_TIMEOUT_S = 15.0
+WAIT_S = 60.0
+LEFT_TIMEOUT_S = 60.0
 SHORT_ID = 12  # digits of a container's id in its job's name
 
 # Says when it is ready to be signalled; the answers to USR1 and TERM are its own.

@@ -42,7 +42,7 @@ class Ctr:
         """Wait until a detached container has written a text into ``/said``."""
         said = self.cluster.root_path(f"{ROOTFS}/said")
         self.cluster.wait_until(
-            lambda: said.exists() and text in said.read_bytes(), timeout_s=20, what=name
+            lambda: said.exists() and text in said.read_bytes(), timeout_s=60, what=name
         )
 
 
@@ -76,7 +76,7 @@ def test_a_command_that_is_not_there(ctr: Ctr) -> None:
 @pytest.mark.engine_command("containerd", "ctr run -t")
 def test_run_at_a_terminal(ctr: Ctr) -> None:
     argv = ctr.cluster.command(["ctr", *ctr.run, "--rm", "-t", ROOTFS, "web", *SHELL], user="root")
-    child = pexpect.spawn(argv[0], argv[1:], timeout=20, dimensions=(33, 77), encoding="utf-8")
+    child = pexpect.spawn(argv[0], argv[1:], timeout=60, dimensions=(33, 77), encoding="utf-8")
     try:
         child.expect_exact(PROMPT)
         until_size = "until [ \"$(stty size)\" = '%s' ]; do usleep 50000; done; echo is''so\r"
@@ -116,7 +116,7 @@ def test_a_tasks_life(ctr: Ctr) -> None:
     assert ctr("task", "kill", "-s", "USR1", "web").returncode == 0
     ctr.wait_for_output("web", b"up\nusr1\n")
     assert ctr("task", "kill", "-s", "TERM", "web").returncode == 0
-    ctr.cluster.wait_until(lambda: ctr.status("web") == "STOPPED", timeout_s=20, what="it stops")
+    ctr.cluster.wait_until(lambda: ctr.status("web") == "STOPPED", timeout_s=60, what="it stops")
     done = ctr("task", "delete", "web")
     assert b"non-zero exit code 5" in done.stderr
     assert ctr("container", "delete", "web").returncode == 0

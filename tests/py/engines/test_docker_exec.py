@@ -65,7 +65,7 @@ def test_an_exec_ends_with_its_container(docker: Docker) -> None:
     docker.run_detached("echo up; exec sleep 300", "--name", "web")
     call = docker.popen("exec", "web", "sleep", "300")
     docker.cluster.wait_until(
-        lambda: b"sleep 300" in docker("exec", "web", "ps").stdout, timeout_s=20
+        lambda: b"sleep 300" in docker("exec", "web", "ps").stdout, timeout_s=60
     )
     docker("rm", "-f", "web", check=True)
     assert call.wait(30) != 0
@@ -79,7 +79,7 @@ def test_healthcheck(docker: Docker) -> None:
 
     def is_seen(status: str) -> None:
         docker.cluster.wait_until(
-            lambda: docker.state("web")["Health"]["Status"] == status, timeout_s=20, what=status
+            lambda: docker.state("web")["Health"]["Status"] == status, timeout_s=60, what=status
         )
 
     is_seen("unhealthy")

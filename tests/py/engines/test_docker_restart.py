@@ -107,7 +107,7 @@ def test_killed_while_staging_in(docker: Docker, name: str) -> None:
     docker.cluster.site_script(SLOW_STAGE_IN)
     client = docker.popen("run", "--name", "web", IMAGE, "true", stdout=DEVNULL, stderr=DEVNULL)
     docker.cluster.wait_until(
-        lambda: docker.cluster.processes("^sleep 600$"), timeout_s=20, what="stage-in runs"
+        lambda: docker.cluster.processes("^sleep 600$"), timeout_s=60, what="stage-in runs"
     )
     kill(docker, name)
     remove(docker)
@@ -121,7 +121,7 @@ def test_killed_while_the_job_is_pending(docker: Docker, name: str) -> None:
     client = docker.popen("run", *options, IMAGE, "true", stdout=DEVNULL, stderr=DEVNULL)
     docker.cluster.wait_until(
         lambda: [job for job in docker.cluster.jobs() if job.state == "PENDING"],
-        timeout_s=20,
+        timeout_s=60,
         what="the job waits",
     )
     kill(docker, name)

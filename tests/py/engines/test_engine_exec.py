@@ -40,7 +40,7 @@ def test_input(engine: Engine, web: str) -> None:
 def test_detached(engine: Engine, web: str) -> None:
     engine("exec", "-d", web, "sh", "-c", "echo done >/tmp/mark", check=True)
     engine.cluster.wait_until(
-        lambda: engine("exec", web, "cat", "/tmp/mark").stdout == b"done\n", timeout_s=20
+        lambda: engine("exec", web, "cat", "/tmp/mark").stdout == b"done\n", timeout_s=60
     )
 
 

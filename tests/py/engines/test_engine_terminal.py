@@ -25,7 +25,7 @@ def test_run_at_a_terminal(engine: Engine) -> None:
         child.setwinsize(40, 100)
         expect_size(child, "40 100")
         interrupt(child)
-        child.send("echo o''n; sleep 100\r")
+        child.send("sh -c \"echo o''n; exec sleep 100\"\r")
         child.expect(r"\non\r\n")
         child.send("\x1a")
         child.expect("Stopped")
@@ -61,7 +61,7 @@ def test_detach_and_attach(engine: Engine) -> None:
         child.expect_exact(PROMPT)
         for key in ("\x10", "\x11"):  # Ctrl-P, Ctrl-Q: podman knows them when they come alone
             child.send(key)
-            time.sleep(0.3)
+            time.sleep(2)
         assert end_of(child) == 0
     assert engine.state("web")["Status"] == "running"
     with engine.at_a_terminal("attach", "web") as child:

@@ -61,8 +61,10 @@ def podman(scrun_cluster: Cluster) -> Iterator[Podman]:
     mark = "/tmp/has-cgroup2"
     script = ENTER.format(mark=mark)
     holder = scrun_cluster.popen(["unshare", "-m", "sh", "-c", script], user="root")
-    scrun_cluster.wait_until(scrun_cluster.root_path(mark).exists, timeout_s=20)
-    (process,) = scrun_cluster.processes(r"^sleep 86399$")
+    scrun_cluster.wait_until(scrun_cluster.root_path(mark).exists, timeout_s=60)
+    sleeping = r"^sleep 86399$"
+    scrun_cluster.wait_until(lambda: scrun_cluster.processes(sleeping), timeout_s=60)
+    (process,) = scrun_cluster.processes(sleeping)
     PodmanOfV2.holder = process.pid
     try:
         yield PodmanOfV2(scrun_cluster, "bob")
@@ -84,14 +86,14 @@ def last_number(podman: Podman) -> int:
 def test_a_paused_container_does_nothing(podman: Podman) -> None:
     """It counts; paused it does not; unpaused it goes on where it was."""
     podman.run_detached(COUNT, "--name", "web")
-    podman.cluster.wait_until(lambda: last_number(podman) > 5, timeout_s=20)
+    podman.cluster.wait_until(lambda: last_number(podman) > 5, timeout_s=60)
     podman.text("pause", "web")
     assert podman.state("web")["Status"] == "paused"
     before = last_number(podman)
     time.sleep(0.5)  # ten numbers, if it went on
     assert last_number(podman) <= before + 1
     podman.text("unpause", "web")
-    podman.cluster.wait_until(lambda: last_number(podman) > before + 5, timeout_s=20)
+    podman.cluster.wait_until(lambda: last_number(podman) > before + 5, timeout_s=60)
     podman.text("rm", "-f", "-t", "0", "web")
 
 

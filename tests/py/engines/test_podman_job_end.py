@@ -51,7 +51,7 @@ def test_a_container_whose_job_ended_before_its_start_is_stopped(podman: Podman)
     pid = podman.state("web")["Pid"]
     podman.cluster.wait_until(
         lambda: pid not in [process.pid for process in podman.cluster.processes()],
-        timeout_s=20,
+        timeout_s=60,
         what="the anchor has ended",
     )
     done = podman("start", "web")

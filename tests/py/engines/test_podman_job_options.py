@@ -119,7 +119,7 @@ def test_a_job_that_waits_can_be_cancelled(podman: Podman) -> None:
     )
     job = podman.cluster.wait_until(
         lambda: next((j for j in podman.cluster.jobs() if j.partition == "closed"), None),
-        timeout_s=20,
+        timeout_s=60,
         what="the job waits",
     )
     assert (job.state, process.poll()) == ("PENDING", None)

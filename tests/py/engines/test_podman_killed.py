@@ -35,7 +35,7 @@ def kill(podman: Podman, victims: tuple[str, ...], verb: str) -> None:
 def wait_for_process(podman: Podman, pattern: str) -> None:
     """Wait until there is one of that command line."""
     podman.cluster.wait_until(
-        lambda: podman.cluster.processes(pattern), timeout_s=20, what=f"process {pattern}"
+        lambda: podman.cluster.processes(pattern), timeout_s=60, what=f"process {pattern}"
     )
 
 
@@ -68,7 +68,7 @@ def started(podman: Podman, *args: str) -> subprocess.Popen[bytes]:
 def kill_or_miss(podman: Podman, victim: str, runs: subprocess.Popen[bytes]) -> None:
     """Kill what matches as soon as it is there, or let ``runs`` be over before."""
     podman.cluster.wait_until(
-        lambda: podman.cluster.kill_processes(victim) > 0 or runs.poll() is not None, timeout_s=20
+        lambda: podman.cluster.kill_processes(victim) > 0 or runs.poll() is not None, timeout_s=60
     )
 
 
@@ -79,7 +79,7 @@ def test_while_it_creates(podman: Podman, victims: tuple[str, ...]) -> None:
     runs = started(podman, "run", "-d", "--name", "web", IMAGE, "sleep", "600")
     wait_for_process(podman, IS_IN_SCRIPT)
     kill(podman, victims, "run")
-    runs.wait(20)
+    runs.wait(60)
     remove(podman)
 
 
@@ -90,26 +90,30 @@ def test_while_the_job_waits(podman: Podman, victims: tuple[str, ...]) -> None:
     runs = started(podman, "run", "-d", "-e", closed, "--name", "web", IMAGE, "true")
     podman.cluster.wait_until(
         lambda: [job for job in podman.cluster.jobs() if job.state == "PENDING"],
-        timeout_s=20,
+        timeout_s=60,
         what="a pending job",
     )
     kill(podman, victims, "run")
-    runs.wait(20)
+    runs.wait(60)
     remove(podman)
 
 
 @who_dies
 def test_before_it_is_created(podman: Podman, victims: tuple[str, ...]) -> None:
     """The creation goes on to its end, and nobody waits for it."""
-    podman.cluster.site_script(SLOW.format(stage_in="os.execute('sleep 2')", stage_out=""))
+    go = f"{podman.cluster.home('alice')}/go-on"
+    waits = f"os.execute('until [ -e {go} ]; do sleep 0.05; done')"
+    podman.cluster.site_script(SLOW.format(stage_in=waits, stage_out=""))
     runs = started(podman, "run", "-d", "--name", "web", IMAGE, "sleep", "600")
-    wait_for_process(podman, r"^sleep 2")
+    wait_for_process(podman, r"until .*/go-on")
     kill(podman, victims, "run")
-    runs.wait(20)
+    podman.cluster.write_file(go, "", owner="alice")
+    runs.wait(60)
     create = r"scrun/__main__\.py .*create "
     podman.cluster.wait_until(
-        lambda: len(podman.cluster.processes(create)) < 2, timeout_s=20, what="it was created"
+        lambda: len(podman.cluster.processes(create)) < 2, timeout_s=60, what="it was created"
     )
+    podman.cluster.root_path(go).unlink()
     remove(podman)
 
 
@@ -125,11 +129,11 @@ def test_while_it_runs(podman: Podman, victims: tuple[str, ...]) -> None:
     """In the foreground, so that there is a podman."""
     runs = started(podman, "run", "--name", "web", IMAGE, "sh", "-c", STUBBORN)
     podman.cluster.wait_until(
-        lambda: podman("container", "exists", "web").returncode == 0, timeout_s=20
+        lambda: podman("container", "exists", "web").returncode == 0, timeout_s=60
     )
     podman.wait_for_log("web", b"up\n")
     kill(podman, victims, "run")
-    runs.wait(20)
+    runs.wait(60)
     remove(podman)
 
 
@@ -175,7 +179,7 @@ def test_while_it_stops(podman: Podman, victims: tuple[str, ...]) -> None:
     podman.wait_for_log("web", b"term\n")
     kill(podman, victims, "stop")
     if victims != (CONMON,):
-        runs.wait(20)
+        runs.wait(60)
     remove(podman)
     runs.kill()
     runs.wait()
@@ -188,7 +192,7 @@ def test_while_it_stages_out(podman: Podman, victims: tuple[str, ...]) -> None:
     runs = started(podman, "run", "--name", "web", IMAGE, "true")
     wait_for_process(podman, IS_IN_SCRIPT)
     kill(podman, victims, "run")
-    runs.wait(20)
+    runs.wait(60)
     podman.cluster.kill_processes(IS_IN_SCRIPT)
     remove(podman)
 

@@ -111,7 +111,7 @@ def test_killed_anchors_take_the_pods_job_with_them(
         podman.run_detached(SLEEP, "--pod", "p", "--name", name)
         first_line(podman, name)
     assert podman.cluster.kill_processes(victims) >= 2 + (options == LED) + (victims != ANCHOR)
-    podman.cluster.wait_until(lambda: not running_jobs(podman), timeout_s=20, what="no job is left")
+    podman.cluster.wait_until(lambda: not running_jobs(podman), timeout_s=60, what="no job is left")
     podman.text("pod", "rm", "-f", "-t", "0", "p")
 
 
@@ -147,7 +147,7 @@ def test_a_pods_next_container_ends_a_job_that_nobody_holds(podman: Podman) -> N
     job_id = podman.job(first).job_id
     assert podman.cluster.kill_processes(rf"{ANCHOR}|^salloc |^/usr/bin/conmon ") >= 3
     podman.cluster.wait_until(
-        lambda: not podman.cluster.processes(r"read -r rc"), timeout_s=20, what="its shell ends"
+        lambda: not podman.cluster.processes(r"read -r rc"), timeout_s=60, what="its shell ends"
     )
     assert running_jobs(podman) == [job_id]
     second = podman("run", "--rm", "--pod", "p", IMAGE, "sh", "-c", PRINT_JOB, check=True)

@@ -39,7 +39,7 @@ def test_accounting_keeps_the_status(podman: Podman) -> None:
     done = podman("run", "--rm", IMAGE, "sh", "-c", "echo $SLURM_JOB_ID; exit 7")
     assert done.returncode == 7
     record = cluster.wait_until(
-        lambda: cluster.completion_record(int(done.stdout)), timeout_s=20, what="it is written"
+        lambda: cluster.completion_record(int(done.stdout)), timeout_s=60, what="it is written"
     )
     assert (record["JobState"], record["UserId"]) == ("FAILED", f"alice({podman.uid})")
     assert (record["ExitCode"], record["DerivedExitCode"]) == ("7:0", "7:0")
@@ -114,7 +114,7 @@ def test_eight_at_once_succeed(podman: Podman) -> None:
         )
         for n in range(8)
     ]
-    outputs = [process.communicate(timeout=60) for process in running]
+    outputs = [process.communicate(timeout=300) for process in running]
     assert [err for _, err in outputs] == [b""] * 8
     assert [process.returncode for process in running] == list(range(8))
     words = [out.split() for out, _ in outputs]

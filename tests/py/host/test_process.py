@@ -47,7 +47,7 @@ def test_only_a_dead_leaders_session_is_ended(
     watch = os.pidfd_open(member)
     try:
         if not leader_lives:
-            leader.communicate(timeout=20)
+            leader.communicate(timeout=60)
         end_dead_session(leader.pid, read_boot() if same_boot else "another")
         if ended:
             assert select.select([watch], [], [], 20)[0], "the member has ended"
@@ -58,7 +58,7 @@ def test_only_a_dead_leaders_session_is_ended(
             os.kill(member, signal.SIGKILL)
         os.close(watch)
         if leader_lives:
-            leader.communicate(timeout=20)
+            leader.communicate(timeout=60)
 
 
 @pytest.mark.parametrize(

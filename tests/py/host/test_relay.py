@@ -14,7 +14,7 @@ import pytest
 
 from tests.py.lifecycle.runtimes import CHECKOUT
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 # What `run` does, with a command on the slave in place of a container.
 PROGRAM = """
 import os, sys

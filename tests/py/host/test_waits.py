@@ -34,13 +34,13 @@ def test_the_loop_waits_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop_module, "MAX_WAIT_MS", 20.0)
     loop, due = Loop(), list[float]()
     began = time.monotonic()
-    loop.call_later(0.1, lambda: due.append(time.monotonic()))
+    loop.call_later(1.0, lambda: due.append(time.monotonic()))
     rounds = 0
     while not due:
         loop.run_once()
         rounds += 1
-    assert due[0] - began >= 0.1
-    assert rounds >= 4
+    assert due[0] - began >= 1.0
+    assert rounds >= 2
 
 
 @pytest.mark.parametrize("timeout_s", [MONTH_S, 1e300, math.inf])

@@ -128,7 +128,7 @@ def stat_of(pid: int) -> list[str]:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """Wait for it; 10 s at most."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

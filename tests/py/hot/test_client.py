@@ -72,7 +72,7 @@ def serve(directory: Path, reply: bytes) -> Iterator[list[dict[str, object]]]:
     listener.bind(f"/proc/self/fd/{folder}/anchor.sock")
     os.close(folder)
     listener.listen(1)
-    listener.settimeout(10)
+    listener.settimeout(60)
 
     def answer() -> None:
         connection, _ = listener.accept()

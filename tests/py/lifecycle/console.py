@@ -22,7 +22,7 @@ DEVPTS = {
     "source": "devpts",
     "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
 }
-TIMEOUT_S = 20
+TIMEOUT_S = 90
 CRUN_ERROR = re.compile(rb"\x1b\[1;31m[-\dT:.]+Z: (.*?)\x1b\[0m\n", re.DOTALL)
 
 

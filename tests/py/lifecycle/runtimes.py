@@ -22,6 +22,7 @@ from tests.py.cluster.base import Cluster, Job
 from tests.py.cluster.bundle import write_bundle
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+CALL_TIMEOUT_S = 300  # who takes so long hangs: many of them at once are slow
 POLL_S = 0.02
 NUMBERS = itertools.count(1)
 
@@ -95,7 +96,7 @@ class Runtime(abc.ABC):
             stderr=subprocess.PIPE,
             **options,
         )
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=CALL_TIMEOUT_S)
         return subprocess.CompletedProcess(args, process.returncode, out.decode(), err.decode())
 
     def start_create(
@@ -132,7 +133,7 @@ class Runtime(abc.ABC):
         document: dict[str, Any] = json.loads(answer.stdout)
         return document
 
-    def wait_status(self, name: str, status: str, timeout_s: float = 30) -> None:
+    def wait_status(self, name: str, status: str, timeout_s: float = 60) -> None:
         """Wait until ``state`` tells of a status."""
         self.wait_until(
             lambda: self.state(name)["status"] == status, f"{name} is {status}", timeout_s
@@ -142,7 +143,7 @@ class Runtime(abc.ABC):
         """Wait until the container has written ``text`` to stdout."""
         self.wait_until(lambda: text in bundle.read("stdout"), f"{text!r} in stdout")
 
-    def wait_until(self, condition: Callable[[], object], what: str, timeout_s: float = 30) -> None:
+    def wait_until(self, condition: Callable[[], object], what: str, timeout_s: float = 60) -> None:
         """Wait for a condition; on expiry say what is left over."""
         deadline = time.monotonic() + timeout_s
         while not condition():

@@ -15,7 +15,7 @@ from pexpect import fdpexpect
 
 from tests.py.lifecycle.runtimes import Runtime
 
-TIMEOUT_S = 20
+TIMEOUT_S = 90
 
 
 class Seat:
@@ -61,7 +61,7 @@ class Seat:
         while not has_ended:
             assert time.monotonic() < deadline, f"it goes on; screen: {seen[-200:]!r}"
             has_ended = self.process.poll() is not None  # looked at first: then comes no more
-            while select.select([self.master], [], [], 0 if has_ended else 0.05)[0]:
+            while select.select([self.master], [], [], 0.2 if has_ended else 0.05)[0]:
                 seen += os.read(self.master, 65536)
                 time.sleep(self.pace_s)
         assert termios.tcgetattr(self._slave) == self.before

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,12 +105,10 @@ def test_a_terminal_of_a_runtime_that_cannot_be_asked(tmp_path: Path, blind: str
     control = ControlStep(loop, [], os.environ)
     control.start()
     definitions = f"blind={blind}; state_of_task() {{ echo x >>{asked}; false; }}"
-    began = time.monotonic()
     control.fit(definitions, fitted.append)
     run_until(loop, lambda: fitted)
     assert fitted == [1]
     assert (len(asked.read_text().split()) < 5) == bool(blind)
-    assert time.monotonic() - began < 3 or not blind
     control.close()
 
 

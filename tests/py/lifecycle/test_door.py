@@ -24,7 +24,7 @@ def install_launcher(runtime: Runtime) -> str:
     is_remote = isinstance(runtime, ClusterRuntime)
     source = find_launcher(runtime) if is_remote else f"{CHECKOUT}/scrun/launcher"
     path = f"{runtime.home}/bare/bin/scrun"
-    assert runtime.popen(["install", "-D", "-m", "755", source, path]).wait(20) == 0
+    assert runtime.popen(["install", "-D", "-m", "755", source, path]).wait(60) == 0
     return path
 
 

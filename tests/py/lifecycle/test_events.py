@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def test_the_numbers_follow_what_the_container_does(runtime: Runtime) -> None:
     assert ask(runtime)["pids"].get("current", 0) == 0  # nothing runs before start
     assert runtime("start", "web").returncode == 0
     runtime.wait_until(lambda: ask(runtime)["memory"]["usage"]["usage"] > 30_000_000, "its memory")
-    before, began = ask(runtime), time.monotonic()
+    began, before = time.monotonic(), ask(runtime)
     runtime.wait_until(
         lambda: (
             ask(runtime)["cpu"]["usage"]["total"] > before["cpu"]["usage"]["total"] + 300_000_000
@@ -117,8 +118,12 @@ def test_the_numbers_follow_what_the_container_does(runtime: Runtime) -> None:
     after, took = ask(runtime), time.monotonic() - began
     used = after["cpu"]["usage"]["total"] - before["cpu"]["usage"]["total"]
     assert used < (took + 1) * 1.2e9  # one process, nanoseconds
-    usage = after["cpu"]["usage"]
-    assert abs(usage["user"] + usage["kernel"] - usage["total"]) < 0.2e9
+
+    def differ_s() -> float:  # they are read one after the other, while it computes
+        usage = ask(runtime)["cpu"]["usage"]
+        return float(abs(usage["user"] + usage["kernel"] - usage["total"])) / 1e9
+
+    runtime.wait_until(lambda: differ_s() < 0.2, "the parts are the whole")
     assert after["pids"]["current"] == 1
     memory = after["memory"]["usage"]
     assert memory["usage"] < memory["limit"] and memory["usage"] < 200_000_000
@@ -153,11 +158,19 @@ def test_again_and_again_until_the_end(runtime: Runtime) -> None:
     assert runtime("delete", "web").returncode == 0
 
 
+def looks() -> Iterator[None]:
+    """Some moments, one after the other."""
+    for _ in range(10):
+        time.sleep(0.05)
+        yield
+
+
 @pytest.mark.parametrize("interval", ["1h", "99999999999999999999h"])
 def test_a_long_interval_does_not_outlive_the_container(runtime: Runtime, interval: str) -> None:
     bundle = runtime.run("web", "exec sleep 100")
     descriptors = Path(f"/proc/{runtime.anchor_pid(int(bundle.read('pid')))}/fd")
-    before = len(list(descriptors.iterdir()))
+    time.sleep(1)  # its control step brings descriptors of its own
+    before = min(len(list(descriptors.iterdir())) for _ in looks())
     process = runtime.popen(
         runtime.argv("events", f"--interval={interval}", "web"),
         stdin=subprocess.DEVNULL,
@@ -185,7 +198,8 @@ def test_a_process_killed_for_want_of_memory(runtime: Runtime) -> None:
     )
     assert process.stdout is not None
     read_event(process.stdout.readline().decode())
-    count.write_text("3")
+    count.with_suffix(".new").write_text("3")
+    count.with_suffix(".new").rename(count)  # it is read all the time
     told: list[str] = []
     while len(told) < 2:
         line = process.stdout.readline().decode()

@@ -158,7 +158,7 @@ def test_signals_reach_it(runtime: Runtime, web: Bundle) -> None:
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == b"term\n"
-    assert process.wait(20) == 8
+    assert process.wait(60) == 8
     assert runtime.state("web")["status"] == "running"
 
 
@@ -172,7 +172,7 @@ def test_a_session_killed_at_once_leaves_no_process(slurm: ClusterRuntime) -> No
     slurm.wait_until(lambda: slurm.cluster.processes(pattern), "its srun has begun")
     for process in slurm.cluster.processes(r"__main__\.py .* sleep 77"):
         os.kill(process.host_pid, signal.SIGKILL)
-    session.wait(20)
+    session.wait(60)
     slurm.wait_until(lambda: not slurm.cluster.processes(pattern), "its step has ended")
     assert slurm("delete", "--force", "web").returncode == 0
 
@@ -187,7 +187,7 @@ def test_a_killed_session_takes_its_process_along(runtime: Runtime, web: Bundle)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     process.kill()
-    process.wait(20)
+    process.wait(60)
 
     def is_gone() -> bool:
         seen = runtime("exec", "web", "sh", "-c", "cat /proc/[0-9]*/cmdline").stdout

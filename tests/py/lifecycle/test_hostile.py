@@ -23,12 +23,12 @@ WAIT = "while :; do sleep 0.05; done"
 def test_a_directory_of_somebody_else_is_left_alone(runtime: Runtime, verb: str) -> None:
     """A directory below --root that no anchor made is no container, whatever is asked of it."""
     shell = f"mkdir -p {runtime.root}/work; echo ten years > {runtime.root}/work/thesis"
-    assert runtime.popen(["sh", "-c", shell]).wait(20) == 0
+    assert runtime.popen(["sh", "-c", shell]).wait(60) == 0
     work = runtime.outside(runtime.root) / "work"
     answer = runtime(verb, "work")
     assert answer.returncode == 1 and 'container "work" does not exist' in answer.stderr
     assert [path.name for path in work.iterdir()] == ["thesis"]
-    assert runtime.popen(["touch", f"{runtime.root}/work/lock"]).wait(20) == 0
+    assert runtime.popen(["touch", f"{runtime.root}/work/lock"]).wait(60) == 0
     answer = runtime("delete", "--force", "work")  # even then it is not ours to remove
     assert answer.returncode == 1 and "thesis in it is not ours" in answer.stderr
     assert (work / "thesis").read_text() == "ten years\n"
@@ -122,14 +122,16 @@ def test_verbs_during_the_creation_do_it_no_harm(runtime: Runtime) -> None:
 
 def test_a_container_that_ends_cannot_be_started(runtime: Runtime) -> None:
     """After the kill of a created container nothing of it runs, not even during stage_out."""
-    marker = f"{runtime.home}/out"
-    runtime.write_site("scrun.lua", ENTRY.format("", f"os.execute('echo > {marker}; sleep 2')"))
+    marker, go = f"{runtime.home}/out", f"{runtime.home}/go"
+    wait = f"i=0; until [ -e {go} ] || [ $i -ge 1200 ]; do i=$((i+1)); sleep 0.05; done"
+    runtime.write_site("scrun.lua", ENTRY.format("", f"os.execute('echo > {marker}; {wait}')"))
     bundle = runtime.make_bundle("echo ran")
     runtime.create("web", bundle)
     assert runtime("kill", "web", "KILL").returncode == 0
     runtime.wait_until(runtime.outside(marker).exists, "stage_out runs")
     answer = runtime("start", "web")
     assert answer.returncode == 1 and "it is ending" in answer.stderr
+    runtime.outside(go).touch()
     runtime.wait_status("web", "stopped")
     assert bundle.read("stdout") == ""
     assert runtime("delete", "web").returncode == 0
@@ -171,7 +173,7 @@ def test_a_record_that_was_cut_does_not_keep_a_container(runtime: Runtime) -> No
 def dead_pid(runtime: Runtime) -> int:
     """Return the number of a process that has ended."""
     process = runtime.popen(["sh", "-c", "echo $$"], stdout=subprocess.PIPE)
-    return int(process.communicate(timeout=20)[0])
+    return int(process.communicate(timeout=60)[0])
 
 
 def test_what_a_killed_delete_has_left_is_swept(runtime: Runtime) -> None:

@@ -58,7 +58,7 @@ class Blocker:
     def end(self) -> None:
         """Let the waiting job run."""
         self._slurm.cluster.run(["scancel", str(self.job_id)], check=True)
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_pending_job_is_taken_back(
     end(slurm, create)
     assert create.wait(30) != 0
     slurm.wait_until(lambda: not blocker.waiting(), "the job is out of the queue")
-    assert slurm("state", "web").returncode == 1
+    slurm.wait_until(lambda: slurm("state", "web").returncode == 1, "nothing is left of it")
     blocker.end()
 
 
@@ -128,7 +128,7 @@ def test_a_salloc_that_hangs_holds_nobody_up(slurm: ClusterRuntime, blocker: Blo
     slurm.wait_until(lambda: log.exists() and log.read_text(), "salloc has a job")
     create.send_signal(signal.SIGTERM)
     assert create.wait(40) == -signal.SIGTERM
-    assert blocker.process.wait(20) != 0  # its job is over
+    assert blocker.process.wait(60) != 0  # its job is over
 
 
 @pytest.mark.slurm
@@ -154,7 +154,7 @@ def test_an_existing_allocation_is_used_and_left_alone(slurm: ClusterRuntime) ->
     assert slurm("delete", "web").returncode == 0
     assert slurm.cluster.job(int(job_id))["JobState"] == "RUNNING"
     slurm.cluster.run(["scancel", job_id], check=True)
-    holder.wait(20)
+    holder.wait(60)
     holder.stdout.close()
 
 
@@ -174,7 +174,7 @@ def test_how_much_of_an_existing_allocation(slurm: ClusterRuntime, wanted: str, 
         assert slurm("delete", "web").returncode == 0
     finally:
         slurm.cluster.cancel_jobs()
-        holder.wait(20)
+        holder.wait(60)
 
 
 @pytest.mark.slurm
@@ -243,10 +243,10 @@ def test_many_lifecycles_at_once(slurm: ClusterRuntime) -> None:
     """Sixteen containers side by side all succeed."""
     bundles = [slurm.make_bundle(f"exit {number}") for number in range(16)]
     creates = [slurm.start_create(f"web{number}", bundle) for number, bundle in enumerate(bundles)]
-    assert [create.wait(60) for create in creates] == [0] * 16
+    assert [create.wait(300) for create in creates] == [0] * 16
     starts = [slurm.popen(slurm.argv("start", f"web{number}")) for number in range(16)]
-    assert [start.wait(60) for start in starts] == [0] * 16
-    deadline = time.monotonic() + 60
+    assert [start.wait(300) for start in starts] == [0] * 16
+    deadline = time.monotonic() + 300
     for number in range(16):
         slurm.wait_status(f"web{number}", "stopped", deadline - time.monotonic())
         assert slurm("delete", f"web{number}").returncode == 0
@@ -317,7 +317,7 @@ def test_a_job_that_waits_on_another_cluster(slurm: ClusterRuntime, blocker: Blo
     kill_anchor(slurm)
     assert create.wait(30) != 0
     slurm.wait_until(lambda: not blocker.waiting(), "the job is out of the queue")
-    assert slurm("state", "web").returncode == 1
+    slurm.wait_until(lambda: slurm("state", "web").returncode == 1, "nothing is left of it")
     blocker.end()
 
 

@@ -14,7 +14,7 @@ from tests.py.lifecycle.runtimes import ClusterRuntime
 pytestmark = pytest.mark.slurm
 
 MANY = 64
-TIMEOUT_S = 120
+TIMEOUT_S = 600
 T = TypeVar("T")
 
 
@@ -59,7 +59,8 @@ def test_all_are_up_at_the_same_time(slurm: ClusterRuntime) -> None:
     assert not call("kill", "TERM")
     for number in range(MANY):
         slurm.wait_status(f"many{number}", "stopped", TIMEOUT_S)
-    ended = [slurm.cluster.completed_job(job_id)["ExitCode"] for job_id in job_ids]
+    records = [slurm.cluster.completed_job(job_id, timeout_s=TIMEOUT_S) for job_id in job_ids]
+    ended = [record["ExitCode"] for record in records]
     assert sorted(ended) == sorted(f"{number}:0" for number in range(MANY))
     assert not call("delete")
 

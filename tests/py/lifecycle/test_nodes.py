@@ -155,7 +155,7 @@ def test_a_signal_to_a_process_on_the_second_node(slurm: ClusterRuntime, web: Bu
     assert process.stdout.readline() == b"up n2\n"
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == b"term n2\n"
-    assert process.wait(20) == 5
+    assert process.wait(60) == 5
     assert slurm.state("web")["status"] == "running"
 
 
@@ -214,10 +214,13 @@ def test_pause_holds_the_tasks_of_all_nodes(slurm: ClusterRuntime, web: Bundle) 
         table = slurm("ps", "web", "-eo", "pid,stat,args").stdout.splitlines()
         return "".join(sorted(line.split()[1][0] for line in table if "term $SLURMD" in line))
 
-    assert len(states()) == 2
+    # A loop of short sleeps is seen at work now and then, a child of it before it is a sleep.
+    slurm.wait_until(lambda: len(states()) == 2, "both tasks")
     assert slurm("pause", "web").returncode == 0
-    assert states() == "TT"
+    held = states()
+    assert len(held) >= 2 and set(held) == {"T"}
     assert slurm("resume", "web").returncode == 0
-    assert states() in ("SS", "RS", "RR")  # a loop of short sleeps is seen at work now and then
+    going = states()
+    assert len(going) >= 2 and "T" not in going
     event = json.loads(slurm("events", "--stats", "web").stdout)
     assert event["data"]["pids"]["current"] >= 2

@@ -15,7 +15,7 @@ import pytest
 
 from tests.py.lifecycle.runtimes import Bundle, ClusterRuntime, Runtime
 
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 class Interactive:

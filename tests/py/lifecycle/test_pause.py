@@ -75,9 +75,15 @@ def test_nothing_runs_until_it_is_resumed(runtime: Runtime, web: Bundle) -> None
     pause(runtime)
     assert runtime.state("web")["status"] == "paused"
     assert states(runtime) == {"T"}
-    written = web.read("stdout")
-    time.sleep(STILL_S)  # a time in which it would have written: nothing can be waited for
-    assert web.read("stdout") == written
+    written = ""
+
+    def stands_still() -> bool:  # what it wrote before may still be on its way
+        nonlocal written
+        written = web.read("stdout")
+        time.sleep(STILL_S)  # a time in which it would have written: nothing can be waited for
+        return web.read("stdout") == written
+
+    runtime.wait_until(stands_still, "it writes no more")
     resume(runtime)
     assert runtime.state("web")["status"] == "running"
     assert "T" not in states(runtime)
@@ -174,7 +180,7 @@ def test_the_engine_that_goes_ends_a_paused_container(runtime: Runtime, web: Bun
     """TERM to the anchor ends the container gracefully (scrun(1)), so it has to go on for that."""
     pause(runtime)
     assert runtime("kill", "web", "0").returncode == 0
-    runtime.popen(["kill", "-TERM", web.read("pid")]).wait(10)
+    runtime.popen(["kill", "-TERM", web.read("pid")]).wait(60)
     runtime.wait_status("web", "stopped")
     assert "term" in web.read("stdout")
 

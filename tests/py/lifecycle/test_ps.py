@@ -43,9 +43,11 @@ def test_the_table_has_its_processes_and_no_others(runtime: Runtime, processes: 
         table = runtime("ps", "web", "-eo", "pid,args").stdout.splitlines()
         return sorted(line.strip().partition(" ")[2] for line in table[1:])
 
-    runtime.wait_until(lambda: len(commands()) == 4, "its four processes")
-    shells, sleeps = commands()[:2], commands()[2:]
-    assert sleeps == ["sleep 4001", "sleep 4002"]
+    runtime.wait_until(
+        lambda: len(commands()) == 4 and commands()[2:] == ["sleep 4001", "sleep 4002"],
+        "its four processes",
+    )
+    shells = commands()[:2]
     assert all("sleep 4002" in command for command in shells)
     full = runtime("ps", "web").stdout.splitlines()  # as ps -ef
     assert full[0].split()[:3] == ["UID", "PID", "PPID"] and len(full) == 5

@@ -40,7 +40,7 @@ def shell(runtime: Runtime) -> Bundle:
 
 def expect_size(seat: Seat, size: bytes) -> None:
     """Ask the shell for its terminal's size until it is this one."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     shown = b""
     while shown != size:
         assert time.monotonic() < deadline, shown

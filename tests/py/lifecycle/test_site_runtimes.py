@@ -240,7 +240,7 @@ def test_the_guard_ends_the_process_of_a_dead_anchor(here: Site, delete: str, ex
     runtime.wait_until(
         lambda: all(line.startswith("/") for line in runtime.leftovers()), "only files are left"
     )
-    assert not processes(runtime, "^sleep 4723$")
+    runtime.wait_until(lambda: not processes(runtime, "^sleep 4723$"), "its child is gone")
     if delete == DELETE:
         assert len(here.deletes) == 1
     assert runtime("delete", "web").returncode == 0

@@ -95,8 +95,8 @@ def test_a_running_command_is_interrupted(site: Site) -> None:
     wait_until((site.directory / "started").exists, "the command did not start")
     begun = time.monotonic()
     script.cancel()
-    thread.join(20)
-    assert not thread.is_alive() and time.monotonic() - begun < 10
+    thread.join(60)
+    assert not thread.is_alive() and time.monotonic() - begun < 40
     assert str(thread_error[0]) == f"{site.script}:4: cancelled"
     assert thread_error[0].code == "CANCELLED"
     assert not (site.directory / "went-on").exists()

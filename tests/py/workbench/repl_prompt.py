@@ -9,7 +9,7 @@ import pexpect
 
 PROMPT, CONTINUED = "lua> ", r"\.\.\.> "
 CTRL_C, CTRL_D, TAB, UP = "\x03", "\x04", "\t", "\x1b[A"
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 class Prompt:

@@ -223,16 +223,27 @@ def test_globals_of_the_site(capfd: pytest.CaptureFixture[str], script: Path) ->
     assert run(capfd, *options, "m.lua")[:2] == (0, "")
 
 
-def test_a_file_of_500_lines_takes_less_than_half_a_second(tmp_path: Path) -> None:
-    """The whole program, start and all; measured 0.2 s, of a processor that others want too."""
+def measure_cpu_s(path: Path) -> float:
+    """Return the processor time of the check of a file, the least of three."""
+    taken = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        argv = [sys.executable, "-m", "scrun", "lua", "check", str(path)]
+        subprocess.run(argv, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(taken)
+
+
+def test_a_file_of_500_lines_takes_little_more_than_the_start(tmp_path: Path) -> None:
+    """The whole program takes 0.2 s; a slow machine takes longer for either file."""
     text = "\n".join(MANUAL.read_text().splitlines()[:-1])
     path = tmp_path / "scrun.lua"
     path.write_text("\n".join(f"do {text}\nend" for _ in range(3)))
     assert len(path.read_text().splitlines()) > 500
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "scrun", "lua", "check", str(path)], capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.5
+    short = tmp_path / "short.lua"
+    short.write_text("return 1\n")
+    assert measure_cpu_s(path) < 4 * measure_cpu_s(short)
 
 
 def test_a_terminal_gets_colours_and_a_sum(script: Path) -> None:
@@ -271,7 +282,7 @@ def test_what_is_no_text_is_told_at_once(capfd: pytest.CaptureFixture[str], tmp_
     start = time.monotonic()
     status, out, _ = run(capfd, str(tmp_path / "a.lua"))
     assert status == 1 and out.count("[syntax]") == 1
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
 
 
 def test_what_is_nested_too_deeply(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_an_end_before_its_time(project: Project, number: signal.Signals) -> Non
     wait_until(lambda: begun.exists() and begun.read_text() != "")
     process.send_signal(number)
     killed = number == signal.SIGKILL
-    assert process.wait(timeout=20) == (-number if killed else 128 + number)
+    assert process.wait(timeout=60) == (-number if killed else 128 + number)
     shell = Path("/proc") / begun.read_text().strip()
     wait_until(lambda: not shell.exists())
     if killed:

@@ -148,7 +148,7 @@ def test_a_chunk_that_catches_its_interruption_ends_with_the_program(start: Star
     prompt.child.expect("begun\r\n")
     for _ in range(3):
         prompt.child.send(CTRL_C)
-        if prompt.child.expect(["does not end", pexpect.TIMEOUT], timeout=0.5) == 0:
+        if prompt.child.expect(["does not end", pexpect.TIMEOUT], timeout=2) == 0:
             break
     prompt.child.expect(pexpect.EOF)
     prompt.child.close()

@@ -101,23 +101,23 @@ def test_wrong_node_lists(text: str) -> None:
 def test_the_manuals_example(runner: Runner, dialect: str) -> None:
     """A dry run shows its commands and its diff, and neither runs nor writes anything."""
     runner.write(EXAMPLE.read_text())
-    staged = "/run/user/61234/slurm/scrun/lua-run"
-    done = runner.json("--lua", dialect, "--user", "61234:61235")
+    staged = "/run/user/61236/slurm/scrun/lua-run"
+    done = runner.json("--lua", dialect, "--user", "61236:61235")
     commands = done.commands()
-    assert commands[0] == "id -un 61234"
-    assert commands[1] == "mkdir -p /run/user/61234/slurm/scrun//lua-run/rootfs/"
+    assert commands[0] == "id -un 61236"
+    assert commands[1] == "mkdir -p /run/user/61236/slurm/scrun//lua-run/rootfs/"
     assert [command.split()[0] for command in commands] == [
         *("id", "mkdir", "/usr/bin/env", "/usr/bin/env", "/usr/bin/env", "/usr/bin/rm")
     ]
     assert not any(event["ran"] for event in done.events("command"))
     assert done.document["paths"]["bundle"] == staged
     config = json.loads(done.document["config"]["after"])
-    assert config["linux"]["uidMappings"] == [{"containerID": 0, "hostID": 61234, "size": 1}]
+    assert config["linux"]["uidMappings"] == [{"containerID": 0, "hostID": 61236, "size": 1}]
     diff = done.document["config"]["diff"]
     assert diff[1] == f"+++ {staged}/config.json"
     assert '-  "ociVersion": "1.2.0",' in diff and '+  "ociVersion": "1.0.0",' in diff
     assert done.document["user_sees"] == []
-    assert not Path("/run/user/61234").exists()
+    assert not Path("/run/user/61236").exists()
 
 
 def test_a_dry_run_changes_nothing(runner: Runner, bundle: Path, dialect: str) -> None:

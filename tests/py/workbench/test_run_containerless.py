@@ -235,7 +235,7 @@ def test_what_people_read(runner: Runner) -> None:
 def test_modules_that_are_wrong(runner: Runner, text: str, message: str) -> None:
     """One line with file and line, whatever they do; nothing holds the run up."""
     module = runner.override("features", text)
-    done = run(runner, "features", "--local", "--timeout", "0.3")
+    done = run(runner, "features", "--local", "--timeout", "2")
     assert done.status == 1 and done.err.count("\n") == 1
     place = f"{module}{message}" if message[0] == ":" else message
     assert done.err.startswith(f"scrun: {place}"), done.err

@@ -98,7 +98,7 @@ def test_durations_are_told(runner: Runner) -> None:
     runner.write_stages("slurm.allocator_command 'sleep 0.2'")
     done = runner.json("stage_in", "--local")
     (command,) = done.events("command")
-    assert 0.2 <= command["seconds"] < 5
+    assert 0.2 <= command["seconds"] < 60
     assert done.events("ended")[-1]["seconds"] >= command["seconds"]
 
 

@@ -186,20 +186,20 @@ def test_what_cannot_end_is_ended(remote: Remote) -> None:
     text = "local M = {}\nfunction M.run()\nwhile true do end\nend\nreturn M\n"
     override(remote, "delete", text)
     module = override(remote, "kill", text.replace("return M", "M.deliver = M.run return M"))
-    done = call(remote, "local", "kill", "--timeout", "0.5")
-    assert done.err == f"scrun: {module}:3: took longer than 0.5 s (--timeout)\n"
+    done = call(remote, "local", "kill", "--timeout", "2")
+    assert done.err == f"scrun: {module}:3: took longer than 2 s (--timeout)\n"
     assert done.document["error"]["code"] == "ETIMEDOUT"
     module = override(remote, "kill", "\nwhile true do end\n")  # the anchor loads it at create
-    done = call(remote, "local", "kill", "--timeout", "0.5")
-    assert done.err == f"scrun: {module}:2: took longer than 0.5 s (--timeout)\n"
+    done = call(remote, "local", "kill", "--timeout", "2")
+    assert done.err == f"scrun: {module}:2: took longer than 2 s (--timeout)\n"
 
 
 def test_commands_of_a_module(remote: Remote) -> None:
     """They are shown with their output and status, and ended with the verb."""
     text = "local M = {}\nfunction M.run()\nos.execute 'echo out; exit 3'\nos.execute 'sleep 600'\n"
     module = override(remote, "kill", f"{text}end\nreturn M\n")
-    done = call(remote, "local", "kill", "--timeout", "0.5")
-    assert done.err == f"scrun: {module}:4: took longer than 0.5 s (--timeout)\n"
+    done = call(remote, "local", "kill", "--timeout", "2")
+    assert done.err == f"scrun: {module}:4: took longer than 2 s (--timeout)\n"
     first, second = done.events("command")
     assert (first["status"], first["output"], first["ran"]) == (3, "out\n", True)
     assert (second["text"], second["status"]) == ("sleep 600", 137)

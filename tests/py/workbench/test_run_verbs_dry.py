@@ -69,8 +69,8 @@ def test_kill_by_the_sites_module(runner: Runner) -> None:
     assert primitives(done) == [("signal", ["USR1"])]
     assert runner("kill", "--status", "stopped").err == "scrun: container not running\n"
     module.write_text("local M = {}\nfunction M.run()\nwhile true do end\nend\nreturn M\n")
-    late = runner("kill", "--timeout", "0.2")
-    assert late.err == f"scrun: {module}:3: took longer than 0.2 s (--timeout)\n"
+    late = runner("kill", "--timeout", "1")
+    assert late.err == f"scrun: {module}:3: took longer than 1 s (--timeout)\n"
     module.write_text("local M = {}\nM.run = = 1\n")
     assert runner("kill").err.startswith(f"scrun: {module}:2: unexpected symbol")
 
@@ -124,7 +124,7 @@ def test_what_goes_before_is_not_shown(runner: Runner) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("\nwhile true do end\n", ":2: took longer than 0.2 s (--timeout)"),
+        ("\nwhile true do end\n", ":2: took longer than 1 s (--timeout)"),
         ("return { run = function()\nos.exit(3) end }\n", ":2: os.exit would end scrun itself"),
         ("return { run = function() return true, print end }\n", "a function is no data"),
         ("return { run = function() coroutine.yield() end }\n", "attempt to yield from outside"),
@@ -135,7 +135,7 @@ def test_modules_that_are_wrong(runner: Runner, text: str, message: str) -> None
     """One line, and the whole trace: the end of the verb is in it."""
     module = runner.override("kill", text)
     runner.write_stages()
-    done = runner("--json", "kill", "--timeout", "0.2")
+    done = runner("--json", "kill", "--timeout", "1")
     place = f"{module}{message}" if message[0] == ":" else message
     assert done.status == 1 and done.err.startswith(f"scrun: {place}"), done.err
     assert done.events("ended")[-1]["error"] == json.loads(done.out)["error"]["message"]
@@ -152,7 +152,7 @@ def test_a_module_that_is_no_verb(runner: Runner) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("\nwhile true do end\n", ":2: took longer than 0.2 s (--timeout)"),
+        ("\nwhile true do end\n", ":2: took longer than 1 s (--timeout)"),
         ("\nos.exit(4)\n", ":2: os.exit would end scrun itself"),
         ("print 'printed'\nerror 'odd'\n", ":2: odd"),
     ],
@@ -163,6 +163,6 @@ def test_settings_that_are_wrong(runner: Runner, text: str, message: str) -> Non
     settings = runner.override("x", "").parent.parent / "settings.lua"
     settings.write_text(text)
     settings.chmod(0o644)
-    done = runner("--json", "kill", "--timeout", "0.2")
+    done = runner("--json", "kill", "--timeout", "1")
     assert (done.status, done.out) == (1, "")
     assert done.err.startswith(f"scrun: {settings}{message}"), done.err
