@@ -208,10 +208,11 @@ class Lifecycle:
             return
         self.container.request = dict(request)
         self.backend.allocate(request, done)
-        job = self.backend.record()
-        if not self.backend.job_id and job["variables"]:  # recovery has to know whom was asked
-            self.container.job = job
-            self.container.write_record()
+        if self.backend.name == "slurm" and not self.backend.job_id:
+            job = self.backend.record()
+            if job["variables"]:  # another cluster was asked, and recovery has to know
+                self.container.job = job
+                self.container.write_record()
         self.on_asked()
 
     def _job_of(self, resume: Resume, container_id: str) -> None:
