@@ -59,14 +59,15 @@ def write_line(loop: Loop, fd: int, line: str) -> None:
         loop.forget(own)
         os.close(own)
 
-    if _has_room(own) and write():
+    if is_ready(own, select.POLLOUT) and write():
         os.close(own)
         return
     late = loop.call_later(LATE_S, close)
     loop.watch(own, writable, writable=True)
 
 
-def _has_room(fd: int) -> bool:
+def is_ready(fd: int, events: int = 0) -> bool:
+    """Tell whether there is one of these events of poll(2) now, or the end, or an error."""
     poll = select.poll()
-    poll.register(fd, select.POLLOUT)
+    poll.register(fd, events)
     return bool(poll.poll(0))

@@ -6,7 +6,7 @@ import os
 import select
 import termios
 
-from scrun.host.nonblocking import reopen
+from scrun.host.nonblocking import is_ready, reopen
 from scrun.host.terminal import settings_of
 
 TYPE_CHECKING = False
@@ -176,7 +176,8 @@ class Relay:
         output = self._output
         if self._when_drained is None or self._is_over or output is None or output.is_waiting:
             return
-        if output.moved_bytes > self._last_byte or not _has_more(self._master):
+        # The kernel moves along what was written to the slave before it answers (n_tty_poll).
+        if output.moved_bytes > self._last_byte or not is_ready(self._master, select.POLLIN):
             self.hang_up()
 
     def _end_input(self) -> None:
@@ -190,13 +191,3 @@ class Relay:
         except OSError:
             return
         self._loop.call_later(END_AGAIN_S, self._end_input)
-
-
-def _has_more(master: int) -> bool:
-    """Tell whether a terminal has something to read, its end included.
-
-    The kernel moves along what was written to the slave before it answers (n_tty.c, n_tty_poll).
-    """
-    poll = select.poll()
-    poll.register(master, select.POLLIN)
-    return bool(poll.poll(0))

@@ -8,12 +8,12 @@ Source: tty_ioctl(2), TIOCSCTTY and TIOCNOTTY; setsid(2).
 from __future__ import annotations
 
 import os
-import select
 import termios
 from fcntl import ioctl
 
 from scrun import log
 from scrun.errors import HostError
+from scrun.host.nonblocking import is_ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,6 +98,4 @@ class Window:
             self._others(number)
 
     def _has_hung_up(self) -> bool:
-        poll = select.poll()
-        poll.register(self._fd, 0)
-        return bool(poll.poll(0))
+        return is_ready(self._fd)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import select
-import signal
 import stat
-import subprocess
 import time
 from _thread import start_new_thread
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,21 +17,12 @@ from scrun.cluster import local_removal
 from scrun.cluster.holder import Holder
 from scrun.cluster.output_step import OutputStep
 from scrun.errors import HostError, ScrunError
-from scrun.host import nonblocking, process
 from scrun.host.loop import Loop
+from scrun.host.process import spawn_quietly
+from tests.py.waiting import run_until
 
 # Plays srun: what stands before the command is nothing to it.
 SRUN = ["/bin/sh", "-c", 'until [ "$1" = -- ]; do shift; done; shift; exec "$@"', "srun"]
-
-
-def run_until(loop: Loop, condition: Callable[[], object]) -> None:
-    """Let the loop go round until the condition holds; it is an error when nothing happens."""
-    expired: list[bool] = []
-    timer = loop.call_later(30, lambda: expired.append(True))
-    while not condition():
-        loop.run_once()
-        assert not expired, "not in time"
-    timer.cancel()
 
 
 class Refusal:
@@ -88,7 +75,7 @@ def test_no_further_thread(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
 def test_no_further_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, times: int) -> None:
     """The runtime's removal is tried again; who waits for it hears in either case."""
     error = HostError("run", OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)))
-    refusal = Refusal(times, error, process.spawn_quietly)
+    refusal = Refusal(times, error, spawn_quietly)
     monkeypatch.setattr(local_removal, "spawn_quietly", refusal)
     monkeypatch.setattr(local_removal, "AGAIN_S", 0.01)
     loop, heard = Loop(), list[bool]()
@@ -96,107 +83,6 @@ def test_no_further_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tim
     run_until(loop, lambda: heard)
     assert heard == [times == 2]
     assert (tmp_path / "removed").exists() == (times == 2)
-
-
-def test_no_further_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process whose end nobody could hear of is not left running."""
-
-    def refuse(_pid: int) -> int:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    started: list[int] = []
-    monkeypatch.setattr("scrun.host.process.posix.pidfd_open", refuse)
-    monkeypatch.setattr(process, "observer", lambda pid, *_: started.append(pid))
-    with pytest.raises(HostError, match="too many open files"):
-        process.spawn(["sleep", "60"], os.environ)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(started[0], os.WNOHANG)
-
-
-@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
-def test_a_group_of_another_user_is_let_be() -> None:
-    """A script's `sudo rsync` is root's; to end it failing must not end who tries."""
-    sleeper = subprocess.Popen(["sleep", "60"], process_group=0)
-    child = os.fork()
-    if child == 0:
-        os.setuid(65534)
-        try:
-            process.kill_group(sleeper.pid)
-        except BaseException:
-            os._exit(1)
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    assert sleeper.poll() is None
-    sleeper.kill()
-    sleeper.wait()
-
-
-def test_a_signal_that_fails_is_not_the_last() -> None:
-    """The loop hears of the next one."""
-    loop, heard = Loop(), list[int]()
-
-    def take(number: int) -> None:
-        heard.append(number)
-        raise RuntimeError("a mistake of ours")
-
-    def has_heard(count: int) -> bool:
-        return len(heard) == count
-
-    before = signal.getsignal(signal.SIGUSR1)
-    try:
-        loop.watch_signals([signal.SIGUSR1], take)
-        for count in (1, 2):
-            os.kill(os.getpid(), signal.SIGUSR1)
-            run_until(loop, partial(has_heard, count))
-    finally:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGUSR1, before)
-
-
-def fill(writer: int) -> int:
-    """Fill a pipe; returns how much is in it."""
-    os.set_blocking(writer, False)
-    written = 0
-    try:
-        while True:
-            written += os.write(writer, b"x" * 65536)
-    except BlockingIOError:
-        pass
-    os.set_blocking(writer, True)
-    return written
-
-
-@pytest.mark.parametrize("reads", [True, False], ids=["in the end", "never"])
-def test_a_line_for_who_reads_nothing_now(monkeypatch: pytest.MonkeyPatch, reads: bool) -> None:
-    """The loop goes on at once; whoever reads later gets the line, if he comes in time."""
-    monkeypatch.setattr(nonblocking, "LATE_S", 30.0 if reads else 0.05)
-    reader, writer = os.pipe()
-    size = fill(writer)
-    loop = Loop()
-    nonblocking.write_line(loop, writer, "cancelled")
-    os.close(writer)
-    if reads:
-        while size:
-            size -= len(os.read(reader, 65536))
-        loop.run_once()
-        assert os.read(reader, 100) == b"cancelled\n"
-    else:
-        poll = select.poll()
-        poll.register(reader, 0)
-        run_until(loop, lambda: poll.poll(0))  # nobody has it any more
-    os.close(reader)
-
-
-def test_a_line_is_written_at_once_where_it_can_be(tmp_path: Path) -> None:
-    """A file is appended to where its owner was, and no terminal or pipe of anybody is changed."""
-    loop = Loop()
-    path = tmp_path / "stderr"
-    with path.open("wb") as file:
-        file.write(b"before ")
-        file.flush()
-        nonblocking.write_line(loop, file.fileno(), "cancelled")
-    assert path.read_bytes() == b"before cancelled\n"
-    nonblocking.write_line(loop, -1, "nobody hears")
 
 
 def test_two_who_want_the_output(tmp_path: Path) -> None:

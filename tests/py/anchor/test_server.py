@@ -17,6 +17,19 @@ from scrun.hot.wire import dumps, loads
 Done = Callable[[bool, Any, str], None]
 
 
+def ask(loop: Loop, directory: Path, verb: str, operand: str) -> dict[str, object]:
+    """Return the one answer to a request; there is an end after it."""
+    with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
+        caller.settimeout(60)
+        caller.connect(f"{directory}/anchor.sock")
+        caller.send(dumps({"verb": verb, "id": "web", "options": {}, "operands": [operand]}))
+        for _ in range(2):  # the connection, what it brings
+            loop.run_once()
+        answer: dict[str, object] = loads(caller.recv(65536))
+        assert caller.recv(65536) == b""
+    return answer
+
+
 def fail(_verb: str, _request: dict[str, object], _done: Done) -> None:
     """Serve nobody."""
     raise RuntimeError("a mistake of ours")
@@ -54,13 +67,7 @@ def test_a_verb_that_fails_is_answered(
     """The anchor stays as long as an answer is owed: one that never came would keep it for ever."""
     loop = Loop()
     server = Server(loop, str(tmp_path), ["kill"], serve)
-    with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
-        caller.settimeout(60)
-        caller.connect(f"{tmp_path}/anchor.sock")
-        caller.send(dumps({"verb": "kill", "id": "web", "options": {}, "operands": ["1"]}))
-        for _ in range(2):  # the connection, what it brings
-            loop.run_once()
-        assert loads(caller.recv(65536)) == reply
+    assert ask(loop, tmp_path, "kill", "1") == reply
     assert server.open_replies == 0
 
 
@@ -77,14 +84,7 @@ def test_an_answer_that_cannot_be_sent(tmp_path: Path, told: object, code: str) 
     )
     adopted: list[object] = []
     server.on_session = lambda connection, _: adopted.append(connection)
-    with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
-        caller.settimeout(60)
-        caller.connect(f"{tmp_path}/anchor.sock")
-        caller.send(dumps({"verb": "exec", "id": "web", "options": {}, "operands": ["true"]}))
-        for _ in range(2):
-            loop.run_once()
-        assert loads(caller.recv(65536))["code"] == code
-        assert caller.recv(65536) == b""
+    assert ask(loop, tmp_path, "exec", "true")["code"] == code
     assert (server.open_replies, adopted) == (0, [])
 
 
@@ -92,12 +92,6 @@ def test_a_signal_that_is_none(tmp_path: Path) -> None:
     """It is refused with the reason, and the policy is not asked."""
     loop = Loop()
     server = Server(loop, str(tmp_path), ["kill"], fail)
-    with socket(AF_UNIX, SOCK_SEQPACKET) as caller:
-        caller.settimeout(60)
-        caller.connect(f"{tmp_path}/anchor.sock")
-        caller.send(dumps({"verb": "kill", "id": "web", "options": {}, "operands": ["NOSUCH"]}))
-        for _ in range(2):
-            loop.run_once()
-        told = loads(caller.recv(65536))
-    assert not told["ok"] and "NOSUCH" in told["message"]
+    told = ask(loop, tmp_path, "kill", "NOSUCH")
+    assert not told["ok"] and "NOSUCH" in str(told["message"])
     assert server.open_replies == 0

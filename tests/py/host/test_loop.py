@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from scrun.host.loop import Loop
+from tests.py.waiting import run_until
 
 
 @pytest.fixture
@@ -69,3 +72,25 @@ def test_a_watch_that_fails_ends_alone(pipes: list[tuple[int, int]]) -> None:
     loop.call_later(0, lambda: None)  # so that it does not wait for ever
     loop.run_once()
     assert heard == ["failing", "new one"]
+
+
+def test_a_signal_that_fails_is_not_the_last() -> None:
+    """The loop hears of the next one."""
+    loop, heard = Loop(), list[int]()
+
+    def take(number: int) -> None:
+        heard.append(number)
+        raise RuntimeError("a mistake of ours")
+
+    def has_heard(count: int) -> bool:
+        return len(heard) == count
+
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        loop.watch_signals([signal.SIGUSR1], take)
+        for count in (1, 2):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            run_until(loop, partial(has_heard, count))
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGUSR1, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -10,7 +11,15 @@ import sys
 
 import pytest
 
-from scrun.host.process import end_dead_session, end_identified, identify, read_boot
+from scrun.errors import HostError
+from scrun.host.process import (
+    end_dead_session,
+    end_identified,
+    identify,
+    kill_group,
+    read_boot,
+    spawn,
+)
 
 # A session leader that leaves a member, tells its number, and lives on until its stdin ends.
 LEADER = """
@@ -84,3 +93,36 @@ def test_a_noted_process_is_ended_by_number_and_start(
     process.kill()
     process.wait()
     assert identify(process.pid) == b""
+
+
+def test_no_further_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process whose end nobody could hear of is not left running."""
+
+    def refuse(_pid: int) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    started: list[int] = []
+    monkeypatch.setattr("scrun.host.process.posix.pidfd_open", refuse)
+    monkeypatch.setattr("scrun.host.process.observer", lambda pid, *_: started.append(pid))
+    with pytest.raises(HostError, match="too many open files"):
+        spawn(["sleep", "60"], os.environ)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(started[0], os.WNOHANG)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root becomes another user")
+def test_a_group_of_another_user_is_let_be() -> None:
+    """A script's `sudo rsync` is root's; to end it failing must not end who tries."""
+    sleeper = subprocess.Popen(["sleep", "60"], process_group=0)
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        try:
+            kill_group(sleeper.pid)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert sleeper.poll() is None
+    sleeper.kill()
+    sleeper.wait()

@@ -127,7 +127,7 @@ def stat_of(pid: int) -> list[str]:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for it; 10 s at most."""
+    """Wait for it; a minute at most."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,11 @@ import pytest
 from scrun.cluster.control import LEARN, SCRIPT, ControlStep
 from scrun.cluster.node_script import NODE_FUNCTIONS
 from scrun.host.loop import Loop
+from tests.py.waiting import run_until
 
 KNOWN = "state_of_task() { echo '{\"pid\": 1}'; }"
 UNKNOWN = "state_of_task() { false; }"
 DEAF = ["/bin/sh", "-c", "exec sleep 60"]  # in the place of srun: one that reads nothing
-
-
-def run_until(loop: Loop, condition: Callable[[], object]) -> None:
-    """Let the loop go round until the condition holds; it is an error when nothing happens."""
-    expired: list[bool] = []
-    timer = loop.call_later(30, lambda: expired.append(True))
-    while not condition():
-        loop.run_once()
-        assert not expired, "not in time"
-    timer.cancel()
 
 
 def ask(control: ControlStep, command: str, definitions: str = KNOWN) -> list[tuple[int, bytes]]:
