@@ -60,7 +60,9 @@ class OnNode:
                 if status > 0 and wait_s < LEARN_LAST_S:
                     self._loop.call_later(wait_s, lambda: begin(2 * wait_s))
 
-            self._backend.ask("learn", learnt)
+            from scrun.cluster.control import LEARN  # there by then, but without Slurm
+
+            self._backend.ask(LEARN, learnt)
 
         if self._backend.name != "local":  # which has none
             self._loop.call_later(CONTROL_AFTER_S, lambda: begin(LEARN_AGAIN_S))

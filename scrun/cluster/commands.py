@@ -63,7 +63,6 @@ class CommandsBackend:
         self._signals: StepSignals | None = None
         self._output: OutputStep | None = None
         self._resizing: Resizing | None = None
-        self._was_killed = self._drains = False
         self._check: Process | None = None  # srun that reads options
         self._step_log = f"{spool_dir}/srun.log"
 
@@ -286,10 +285,7 @@ class CommandsBackend:
         if self._output is None:
             done(None)
             return
-        self._drains = True
         self._output.close(done)
-        if self._was_killed:
-            self._output.kill_when_stuck()
 
     def step_messages(self) -> list[str]:
         """See `Backend.step_messages`: what srun said, but for the status that we hand on."""
@@ -325,9 +321,8 @@ class CommandsBackend:
     def signal(self, number: int, done: Done) -> None:
         """See `Backend.signal`; ``done`` when the node's runtime has taken it."""
         assert self._signals is not None, "policy signals what it has started"
-        self._was_killed |= number == SIGKILL
-        if self._drains and self._was_killed and self._output is not None:
-            self._output.kill_when_stuck()
+        if number == SIGKILL and self._output is not None:
+            self._output.note_kill()
         self._signals.send(number, done)
 
     def prepare_exec(

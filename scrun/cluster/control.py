@@ -174,6 +174,7 @@ class ControlStep:
         reader, reader_end = os.pipe2(os.O_CLOEXEC)
         null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         argv = [*self._argv, "/bin/sh", "-c", SCRIPT]
+        log.debug(f"control step: run {' '.join(self._argv)}")
         try:
             process = spawn(argv, self._environment, stdio=(feed_end, reader_end, null))
         except ScrunError:

@@ -69,6 +69,7 @@ class OutputStep:
         self._closed: Done | None = None
         self._is_to_end = False  # it gets no end of file, but is ended
         self._is_over = False  # the container's step is
+        self._was_killed = False  # the container
 
     def open(self, opened: Opened) -> None:
         """Start the step, unless it was; ``opened`` gets the path on the node for ``--output``."""
@@ -98,6 +99,15 @@ class OutputStep:
         self._close_feed()
         if self._process is None:
             self._let_go()
+        elif self._was_killed:
+            self._end_when_stuck()
+
+    def note_kill(self) -> None:
+        """Hear that the container is killed: nobody is waited for who reads nothing of the rest."""
+        if not self._was_killed:
+            self._was_killed = True
+            if self._is_over:
+                self._end_when_stuck()
 
     def kill(self) -> None:
         """End it at once, whatever it still carries."""
@@ -106,8 +116,7 @@ class OutputStep:
         if self._process is not None:
             kill_group(self._process.pid)
 
-    def kill_when_stuck(self) -> None:
-        """Kill it when nobody reads what a killed container has left."""
+    def _end_when_stuck(self) -> None:
         from scrun.cluster.stuck import end_when_stuck  # for the end
 
         process = self._process

@@ -249,13 +249,15 @@ def test_two_starts_at_the_same_time(runtime: Runtime) -> None:
     assert process.finish() == (b"got-it\n", b"")
 
 
-def test_output_that_is_left_over_keeps_no_container(runtime: Runtime) -> None:
-    """It has ended, and nobody reads: `kill` ends the wait for that as well."""
-    process = Interactive(runtime, "busybox seq 100000; echo done >&2")
-    read_text(process.stderr, b"done\n") if runtime.name == "slurm" else None
-    time.sleep(1)  # for the end of the process to be heard of
+def test_output_that_is_left_over_keeps_no_container(slurm: ClusterRuntime) -> None:
+    """Its step is over, and nobody reads: `delete --force` ends the wait for that as well."""
+    process = Interactive(slurm, "busybox seq 100000; echo done >&2")
+    read_text(process.stderr, b"done\n")
+    step = r"^[^ ]*srun .*--container"
+    slurm.wait_until(lambda: not slurm.cluster.processes(step), "its step is over")
+    assert slurm.state("web")["status"] == "running"
     began = time.monotonic()
-    done = runtime("delete", "--force", "web")
+    done = slurm("delete", "--force", "web")
     assert (done.returncode, done.stderr) == (0, "")
     assert time.monotonic() - began < 30  # by itself it ends when srun gives up: a minute
     for stream in (process.stdin, process.stdout, process.stderr):
