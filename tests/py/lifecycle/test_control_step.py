@@ -73,5 +73,5 @@ def test_none_begins_when_the_container_has_ended(slurm: ClusterRuntime) -> None
     slurm.wait_status("web", "stopped")
     logged = slurm.outside(messages).read_text()
     _, ended, after = logged.partition("ended with status 0")
-    assert ended and "control step: await" not in after
+    assert ended and "control step: run" not in after
     assert slurm("delete", "web").returncode == 0

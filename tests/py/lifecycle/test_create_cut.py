@@ -179,3 +179,23 @@ def test_a_signal_when_the_answer_is_there(runtime: Runtime) -> None:
     )
     assert create(runtime, what) == (-signal.SIGTERM, "")
     assert not os.listdir(runtime.root)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root mounts")
+def test_a_directory_that_will_not_go(runtime: Runtime) -> None:
+    """The reason of the failure is told all the same; what could not be removed can be later."""
+    stage_in = "function slurm_scrun_stage_in(_, _, dir) {} return slurm.SUCCESS end\n"
+    stage_out = "function slurm_scrun_stage_out() return slurm.SUCCESS end\n"
+    mount = "os.execute('mkdir '..dir..'/mnt && mount -t tmpfs none '..dir..'/mnt')"
+    runtime.write_site("scrun.lua", stage_in.format(f"{mount} error('no such image')") + stage_out)
+    bundle = runtime.make_bundle("true")
+    try:
+        answer = runtime("create", "--bundle", bundle.path, "web")
+        assert answer.returncode == 1
+        assert "no such image" in answer.stderr and answer.stderr.count("\n") == 1
+    finally:
+        (mounted,) = runtime.outside(runtime.root).glob("*/mnt")
+        subprocess.run(["umount", mounted], check=True)
+        mounted.rmdir()
+    runtime.write_site("scrun.lua", stage_in.format("") + stage_out)
+    assert runtime("run", "--bundle", bundle.path, "web").returncode == 0  # whose end sweeps
